@@ -1,0 +1,145 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** Everything that the environment decides, read once. Times in milliseconds unless the name says otherwise. */
+export type Config = {
+  production: boolean;
+  host: string;
+  port: number;
+  publicUrl: string;
+  dataDir: string;
+  /** absent: the embedded PostgreSQL that `up` starts in `dataDir` */
+  databaseUrl: string | undefined;
+  databasePool: number;
+  messaging: "postgres";
+  logLevel: LogLevel;
+  metricsToken: string | undefined;
+  metricsPort: number;
+  trustedProxies: string[];
+  rateLimitScale: number;
+  leaseMs: number;
+  /** Ed25519 private keys as a JSON array of JWKs, the signing one first; absent: generated into `dataDir` */
+  signingKeys: string | undefined;
+  tokenSecret: string | undefined;
+  demo: boolean;
+};
+
+/** All mistakes of an environment at once: one line each, with the variable's name and the way out. */
+export class ConfigError extends Error {
+  readonly mistakes: string[];
+  constructor(mistakes: string[]) {
+    super(`The configuration has ${mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`}:\n${mistakes.map((line) => `  - ${line}`).join("\n")}`);
+    this.mistakes = mistakes;
+  }
+}
+
+export type Environment = Record<string, string | undefined>;
+
+const MIN_SECRET_LENGTH = 32;
+const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admin|guest|(.)\1{7}/i;
+
+/**
+ * Reads and checks the environment.
+ * @param env usually `process.env`; an empty value counts as absent
+ * @param root the folder that a relative `DATA_DIR` starts from
+ * @throws ConfigError with every mistake found, not only the first
+ */
+export function readConfig(env: Environment, root: string): Config {
+  const mistakes: string[] = [];
+  const read = reader(env, mistakes);
+  const production = read.oneOf("NODE_ENV", ["development", "test", "production"] as const, "development") === "production";
+  const host = read.text("HOST") ?? "127.0.0.1";
+  const port = read.integer("PORT", 8000, 0, 65_535);
+  const config: Config = {
+    production,
+    host,
+    port,
+    publicUrl: read.url("PUBLIC_URL", ["http:", "https:"]) ?? `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`,
+    dataDir: path.resolve(root, read.text("DATA_DIR") ?? ".shopfloor"),
+    databaseUrl: read.url("DATABASE_URL", ["postgres:", "postgresql:"]),
+    databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
+    messaging: read.oneOf("MESSAGING", ["postgres"] as const, "postgres"),
+    logLevel: read.oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
+    metricsToken: read.secret("METRICS_TOKEN"),
+    metricsPort: read.integer("METRICS_PORT", 9465, 0, 65_535),
+    trustedProxies: (read.text("TRUSTED_PROXIES") ?? "").split(",").map((part) => part.trim()).filter(Boolean),
+    rateLimitScale: read.integer("RATE_LIMIT_SCALE", production ? 1 : 100, 1, 1_000_000),
+    leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
+    signingKeys: read.secret("SIGNING_KEYS"),
+    tokenSecret: read.secret("TOKEN_SECRET"),
+    demo: read.flag("DEMO", false),
+  };
+  if (production) mistakes.push(...productionMistakes(config, env));
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return config;
+}
+
+function productionMistakes(config: Config, env: Environment): string[] {
+  const mistakes: string[] = [];
+  if (config.databaseUrl === undefined) mistakes.push("DATABASE_URL is required in production, for instance postgres://user:password@host:5432/shopfloor");
+  if (config.demo) mistakes.push("DEMO is refused in production: it creates accounts with published passwords; unset it");
+  for (const name of ["FAULTS", "MUTANT"]) {
+    if (env[name]) mistakes.push(`${name} is refused in production: it plants defects for tests; unset it`);
+  }
+  if (config.signingKeys === undefined) mistakes.push("SIGNING_KEYS (or SIGNING_KEYS_FILE) is required in production; 'shopfloor generate-keys' prints a pair of values");
+  mistakes.push(...weakSecret("TOKEN_SECRET", config.tokenSecret, true), ...weakSecret("METRICS_TOKEN", config.metricsToken, false));
+  return mistakes;
+}
+
+function weakSecret(name: string, value: string | undefined, required: boolean): string[] {
+  if (value === undefined) return required ? [`${name} (or ${name}_FILE) is required in production; 'shopfloor generate-keys' prints one`] : [];
+  if (value.length < MIN_SECRET_LENGTH) return [`${name} has ${value.length} characters; production wants at least ${MIN_SECRET_LENGTH}`];
+  if (PLACEHOLDER.test(value)) return [`${name} looks like a placeholder; 'shopfloor generate-keys' prints a random one`];
+  return [];
+}
+
+function reader(env: Environment, mistakes: string[]) {
+  const text = (name: string) => env[name]?.trim() || undefined;
+  return {
+    text,
+    integer(name: string, fallback: number, min: number, max: number): number {
+      const value = text(name);
+      if (value === undefined) return fallback;
+      const parsed = Number(value);
+      if (/^\d+$/.test(value) && parsed >= min && parsed <= max) return parsed;
+      mistakes.push(`${name}=${value}: must be a whole number from ${min} to ${max}`);
+      return fallback;
+    },
+    oneOf<const T extends readonly string[]>(name: string, allowed: T, fallback: T[number]): T[number] {
+      const value = text(name);
+      if (value === undefined || allowed.includes(value)) return value ?? fallback;
+      mistakes.push(`${name}=${value}: must be ${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`);
+      return fallback;
+    },
+    flag(name: string, fallback: boolean): boolean {
+      const value = text(name)?.toLowerCase();
+      if (value === undefined) return fallback;
+      if (value === "1" || value === "true") return true;
+      if (value === "0" || value === "false") return false;
+      mistakes.push(`${name}=${value}: must be 1 or 0`);
+      return fallback;
+    },
+    url(name: string, protocols: string[]): string | undefined {
+      const value = text(name);
+      if (value === undefined) return undefined;
+      // The value may hold a password, so the message shows the form that is wanted and not what was given.
+      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value.replace(/\/$/, "");
+      mistakes.push(`${name}: must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`);
+      return undefined;
+    },
+    secret(name: string): string | undefined {
+      const file = text(`${name}_FILE`);
+      if (file === undefined) return text(name);
+      if (text(name) !== undefined) mistakes.push(`${name} and ${name}_FILE are both set: keep one`);
+      try {
+        return readFileSync(file, "utf8").trim() || undefined;
+      } catch (error) {
+        mistakes.push(`${name}_FILE=${file}: ${error instanceof Error ? error.message : String(error)}`);
+        return undefined;
+      }
+    },
+  };
+}
