@@ -1,0 +1,32 @@
+import type { Db, Trx } from "./database.ts";
+
+/** What a transaction needs around it: where it runs, and whom to tell once messages of it are on disk. */
+export type TransactContext = {
+  db: Db;
+  /** Called after a commit with the topics that were published in it; must not throw. */
+  wake(topics: ReadonlySet<string>): void;
+};
+
+const topicsOf = new WeakMap<Trx, Set<string>>();
+
+/** Notes that a message of this topic was written, so that its consumers are woken once the transaction is committed. */
+export function wakeAfterCommit(trx: Trx, topic: string): void {
+  const topics = topicsOf.get(trx);
+  if (topics === undefined) topicsOf.set(trx, new Set([topic]));
+  else topics.add(topic);
+}
+
+/**
+ * Runs a use case in one transaction: all of it is on disk when this resolves, nothing of it when this rejects.
+ * Lost answers are the exception: when the connection breaks during COMMIT, the outcome is unknown to the caller.
+ */
+export async function transact<T>(context: TransactContext, work: (trx: Trx) => Promise<T>): Promise<T> {
+  let topics: ReadonlySet<string> | undefined;
+  const result = await context.db.transaction().execute(async (trx) => {
+    const value = await work(trx);
+    topics = topicsOf.get(trx);
+    return value;
+  });
+  if (topics !== undefined) context.wake(topics);
+  return result;
+}

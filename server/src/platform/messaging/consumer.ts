@@ -1,0 +1,219 @@
+import type { Trx } from "#src/platform/database/database.ts";
+import { type TransactContext, transact } from "#src/platform/database/transact.ts";
+import type { Log } from "#src/platform/telemetry/log.ts";
+import {
+  claimFresh,
+  claimRetried,
+  type Delivery,
+  giveBack,
+  lockExhausted,
+  markHandled,
+  noteFailure,
+  renewLease,
+} from "./deliveries.ts";
+import type { Subscription } from "./event.ts";
+import type { MessagingMetrics } from "./metrics.ts";
+import type { Transport } from "./transport.ts";
+
+export type ConsumerContext = TransactContext & {
+  transport: Transport;
+  leaseMs: number;
+  log: Log;
+  metrics: MessagingMetrics;
+};
+
+/** Renewed this many times within a lease, so that one lost renewal loses nothing. */
+const RENEWALS_PER_LEASE = 3;
+const PAUSE_AFTER_FAULT_MS = 1_000;
+
+class LeaseLost extends Error {}
+
+/**
+ * Runs one subscription until it is drained: fresh deliveries in batches, and beside them, so that a slow retry holds
+ * nobody up, one retried delivery at a time.
+ */
+export function runConsumer(context: ConsumerContext, subscription: Subscription): { drain(): Promise<void> } {
+  const { consumer, maxBatch } = subscription;
+  const stop = new AbortController();
+  const turns = [newTurn(), newTurn()] as const;
+  const [freshTurn, retryTurn] = turns;
+  context.transport.listen(subscription.topic, () => turns.forEach((turn) => turn.call()));
+
+  const fresh = loop(freshTurn, async () => {
+    const claimed = await claimFresh(context.db, consumer, maxBatch, context.leaseMs);
+    if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
+    return claimed.length > 0;
+  });
+  const retried = loop(retryTurn, async () => {
+    const buried = await buryExhausted(context, subscription);
+    const claimed = await claimRetried(context.db, consumer, context.leaseMs);
+    if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
+    return buried || claimed.length > 0;
+  });
+
+  async function loop(turn: Turn, step: () => Promise<boolean>): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        if (!(await step())) await turn.next();
+      } catch (error) {
+        context.log.error({ err: error, consumer }, "the queue could not be read; trying again");
+        await turn.pause(PAUSE_AFTER_FAULT_MS);
+      }
+    }
+  }
+
+  return {
+    async drain() {
+      stop.abort();
+      turns.forEach((turn) => turn.end());
+      await Promise.all([fresh, retried]);
+    },
+  };
+}
+
+type Turn = { call(): void; next(): Promise<void>; pause(ms: number): Promise<void>; end(): void };
+
+/** Lets a loop wait for its next turn; a call that comes while the loop is busy is not lost. */
+function newTurn(): Turn {
+  let called = false;
+  let ended = false;
+  let resume: (() => void) | undefined;
+  const wakeUp = (): void => {
+    resume?.();
+    resume = undefined;
+  };
+  return {
+    call() {
+      called = true;
+      wakeUp();
+    },
+    async next() {
+      if (!called && !ended) await new Promise<void>((resolve) => (resume = resolve));
+      called = false;
+    },
+    async pause(ms) {
+      if (ended) return;
+      const timer = setTimeout(wakeUp, ms);
+      await new Promise<void>((resolve) => (resume = resolve));
+      clearTimeout(timer);
+    },
+    end() {
+      ended = true;
+      wakeUp();
+    },
+  };
+}
+
+async function work(
+  context: ConsumerContext,
+  subscription: Subscription,
+  deliveries: Delivery[],
+  stopping: AbortSignal,
+): Promise<void> {
+  const { consumer } = subscription;
+  const held = new Set(deliveries);
+  const renewal = setInterval(() => {
+    renewLease(context.db, consumer, [...held], context.leaseMs).catch((error: unknown) =>
+      context.log.warn({ err: error, consumer }, "a lease could not be renewed"),
+    );
+  }, context.leaseMs / RENEWALS_PER_LEASE);
+  try {
+    const refused = await attempt(context, subscription, deliveries);
+    if (refused === undefined) return;
+    const [only, ...others] = deliveries;
+    if (only !== undefined && others.length === 0) {
+      held.clear();
+      await fail(context, subscription, only, refused.error);
+      return;
+    }
+    context.log.warn({ err: refused.error, consumer, batch: deliveries.length }, "a batch failed; trying one by one");
+    await workAlone(context, subscription, held, stopping);
+  } finally {
+    clearInterval(renewal);
+  }
+}
+
+/** One bad message spoils the transaction of its whole batch; alone, the others go through in the same lease. */
+async function workAlone(
+  context: ConsumerContext,
+  subscription: Subscription,
+  held: Set<Delivery>,
+  stopping: AbortSignal,
+): Promise<void> {
+  for (const delivery of [...held]) {
+    if (stopping.aborted) {
+      await giveBack(context.db, subscription.consumer, [...held]);
+      held.clear();
+      return;
+    }
+    const refused = await attempt(context, subscription, [delivery]);
+    // Before the failure is noted: a renewal after it would put the lease in place of the backoff.
+    held.delete(delivery);
+    if (refused !== undefined) await fail(context, subscription, delivery, refused.error);
+  }
+}
+
+async function attempt(
+  context: ConsumerContext,
+  subscription: Subscription,
+  deliveries: Delivery[],
+): Promise<{ error: unknown } | undefined> {
+  const startedAt = performance.now();
+  try {
+    await transact(context, async (trx) => {
+      await subscription.handle(trx, deliveries);
+      const mine = await markHandled(trx, subscription.consumer, deliveries);
+      if (mine < deliveries.length) throw new LeaseLost("another worker has taken over");
+    });
+  } catch (error) {
+    return { error };
+  }
+  const durationMs = performance.now() - startedAt;
+  context.metrics.handled(subscription.consumer, deliveries.length, durationMs / 1_000);
+  for (const delivery of deliveries) {
+    context.log.info({ ...trace(delivery), batch: deliveries.length, duration_ms: Math.round(durationMs) }, "handled");
+  }
+  return undefined;
+}
+
+async function fail(
+  context: ConsumerContext,
+  subscription: Subscription,
+  delivery: Delivery,
+  error: unknown,
+): Promise<void> {
+  if (error instanceof LeaseLost) {
+    context.log.warn(trace(delivery), "the lease ran out; another worker has this delivery");
+    return;
+  }
+  const outcome = await transact(context, (trx) => giveUpOrRetry(trx, subscription, delivery, error));
+  if (outcome !== "lost") context.metrics.failed(subscription.consumer, outcome);
+  const level = outcome === "dead" ? "error" : "warn";
+  context.log[level]({ ...trace(delivery), err: error, outcome }, "a delivery failed");
+}
+
+async function buryExhausted(context: ConsumerContext, subscription: Subscription): Promise<boolean> {
+  const error = new Error("the last attempt never came back: its worker died or hung");
+  const buried = await transact(context, async (trx) => {
+    const delivery = await lockExhausted(trx, subscription.consumer);
+    if (delivery !== undefined) await giveUpOrRetry(trx, subscription, delivery, error);
+    return delivery;
+  });
+  if (buried === undefined) return false;
+  context.metrics.failed(subscription.consumer, "dead");
+  context.log.error({ ...trace(buried), err: error, outcome: "dead" }, "a delivery failed");
+  return true;
+}
+
+async function giveUpOrRetry(trx: Trx, subscription: Subscription, delivery: Delivery, error: unknown) {
+  const outcome = await noteFailure(trx, delivery, error);
+  if (outcome === "dead") await subscription.onDead(trx, delivery);
+  return outcome;
+}
+
+function trace(delivery: Delivery) {
+  const { id, consumer, topic, attempt: count, origin } = delivery;
+  const trace_id = origin.traceparent.split("-")[1];
+  const whence = { correlation_id: origin.correlation_id, trace_id, user_id: origin.user_id };
+  return { consumer, topic, message_id: id, attempt: count, ...whence };
+}

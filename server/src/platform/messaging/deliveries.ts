@@ -1,0 +1,147 @@
+import type { Db, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import type { Message } from "./event.ts";
+
+/** Attempts after which a delivery is given up. */
+export const MAX_ATTEMPTS = 5;
+export const BACKOFF_BASE_MS = 500;
+export const BACKOFF_CAP_MS = 30_000;
+const MAX_ERROR_LENGTH = 4_000;
+
+/** A claimed delivery. `attempt` is the fence: who holds an older one has lost the delivery. */
+export type Delivery = Message<unknown> & { consumer: string };
+
+type ClaimedRow = {
+  id: number;
+  attempt: number;
+  topic: string;
+  payload: unknown;
+  correlation_id: string;
+  traceparent: string;
+  user_id: number | null;
+  occurred_at: string;
+};
+
+/**
+ * Claims due deliveries that were never tried, oldest first. The attempt and the lease are on disk before any work is
+ * done, so that a message which kills its worker is counted too.
+ */
+export async function claimFresh(db: Db, consumer: string, limit: number, leaseMs: number): Promise<Delivery[]> {
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_fresh", claim("d.attempts = 0"), [consumer, limit, leaseMs]);
+  return rows.map((row) => deliveryOf(consumer, row));
+}
+
+/** Claims one due delivery that was tried before: alone, so that one which kills its worker takes no neighbour along. */
+export async function claimRetried(db: Db, consumer: string, leaseMs: number): Promise<Delivery[]> {
+  const condition = `d.attempts > 0 AND d.attempts < ${MAX_ATTEMPTS}`;
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_retried", claim(condition), [consumer, 1, leaseMs]);
+  return rows.map((row) => deliveryOf(consumer, row));
+}
+
+/** Locks one delivery whose last attempt never came back: its worker died or hung with it. */
+export async function lockExhausted(trx: Trx, consumer: string): Promise<Delivery | undefined> {
+  const [row] = await named<ClaimedRow>(trx, "deliveries_lock_exhausted", LOCK_EXHAUSTED, [consumer, MAX_ATTEMPTS]);
+  return row === undefined ? undefined : deliveryOf(consumer, row);
+}
+
+/**
+ * Marks deliveries handled, in the transaction of their effects.
+ * @returns how many were still ours; fewer than given means that a lease was lost, and the caller must roll back
+ */
+export async function markHandled(trx: Trx, consumer: string, deliveries: Delivery[]): Promise<number> {
+  const rows = await named(trx, "deliveries_mark_handled", MARK_HANDLED, [consumer, ...fences(deliveries)]);
+  return rows.length;
+}
+
+/** Prolongs the lease of the deliveries that are still ours. */
+export async function renewLease(db: Db, consumer: string, deliveries: Delivery[], leaseMs: number): Promise<void> {
+  await named(db, "deliveries_renew", RENEW_LEASE, [consumer, ...fences(deliveries), leaseMs]);
+}
+
+/** Gives claimed deliveries back untried, for a worker that is asked to stop: they are due at once. */
+export async function giveBack(db: Db, consumer: string, deliveries: Delivery[]): Promise<void> {
+  if (deliveries.length > 0) await named(db, "deliveries_give_back", GIVE_BACK, [consumer, ...fences(deliveries)]);
+}
+
+/**
+ * Notes a failed attempt, and when the next one is due; after the last attempt the delivery is dead.
+ * @returns "retry", "dead", or "lost" when somebody else holds the delivery by now
+ */
+export async function noteFailure(trx: Trx, delivery: Delivery, error: unknown): Promise<"retry" | "dead" | "lost"> {
+  const dead = delivery.attempt >= MAX_ATTEMPTS;
+  const values = [delivery.consumer, delivery.id, delivery.attempt, dead, backoffMs(delivery.attempt), describe(error)];
+  const rows = await named(trx, "deliveries_note_failure", NOTE_FAILURE, values);
+  if (rows.length === 0) return "lost";
+  return dead ? "dead" : "retry";
+}
+
+/** Uniform in [0.5, 1] x min(cap, base x 2^n): equal jitter, so that what failed together does not return together. */
+export function backoffMs(attempt: number, random: () => number = Math.random): number {
+  const full = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
+  return Math.round(full * (0.5 + random() / 2));
+}
+
+function deliveryOf(consumer: string, row: ClaimedRow): Delivery {
+  const { id, attempt, topic, payload, occurred_at, correlation_id, traceparent, user_id } = row;
+  const origin = { correlation_id, traceparent, user_id, cause: id };
+  return { id, consumer, attempt, topic, payload, occurred_at, origin };
+}
+
+function fences(deliveries: Delivery[]): [number[], number[]] {
+  return [deliveries.map((one) => one.id), deliveries.map((one) => one.attempt)];
+}
+
+function describe(error: unknown): string {
+  const parts: string[] = [];
+  for (let cause = error; cause !== undefined && parts.length < 5; ) {
+    parts.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause));
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return parts.join(" <- ").slice(0, MAX_ERROR_LENGTH);
+}
+
+function claim(condition: string): string {
+  return `
+  WITH due AS (
+    SELECT d.message_id FROM deliveries d
+    WHERE d.consumer = $1 AND d.handled_at IS NULL AND d.dead_at IS NULL AND ${condition} AND d.due_at <= now()
+    ORDER BY d.due_at, d.message_id LIMIT $2 FOR UPDATE SKIP LOCKED
+  ), claimed AS (
+    UPDATE deliveries d SET attempts = d.attempts + 1, due_at = now() + $3::float8 * interval '1 millisecond'
+    FROM due WHERE d.message_id = due.message_id AND d.consumer = $1
+    RETURNING d.message_id, d.attempts
+  )
+  SELECT o.id, c.attempts AS attempt, o.topic, o.payload, o.correlation_id, o.traceparent, o.user_id, o.occurred_at
+  FROM claimed c JOIN outbox o ON o.id = c.message_id ORDER BY o.id`;
+}
+
+const LOCK_EXHAUSTED = `
+  SELECT o.id, d.attempts AS attempt, o.topic, o.payload, o.correlation_id, o.traceparent, o.user_id, o.occurred_at
+  FROM deliveries d JOIN outbox o ON o.id = d.message_id
+  WHERE d.consumer = $1 AND d.handled_at IS NULL AND d.dead_at IS NULL AND d.attempts >= $2 AND d.attempts > 0
+    AND d.due_at <= now()
+  ORDER BY d.due_at LIMIT 1 FOR UPDATE OF d SKIP LOCKED`;
+
+const MINE = `d.consumer = $1 AND d.message_id = f.message_id AND d.attempts = f.attempt
+    AND d.handled_at IS NULL AND d.dead_at IS NULL`;
+
+const MARK_HANDLED = `
+  UPDATE deliveries d SET handled_at = now()
+  FROM unnest($2::bigint[], $3::int[]) AS f (message_id, attempt) WHERE ${MINE} RETURNING d.message_id`;
+
+const RENEW_LEASE = `
+  UPDATE deliveries d SET due_at = now() + $4::float8 * interval '1 millisecond'
+  FROM unnest($2::bigint[], $3::int[]) AS f (message_id, attempt) WHERE ${MINE}`;
+
+const GIVE_BACK = `
+  UPDATE deliveries d SET attempts = d.attempts - 1, due_at = now()
+  FROM unnest($2::bigint[], $3::int[]) AS f (message_id, attempt) WHERE ${MINE}`;
+
+const NOTE_FAILURE = `
+  WITH failed AS (
+    UPDATE deliveries d SET dead_at = CASE WHEN $4 THEN now() END, due_at = now() + $5::float8 * interval '1 millisecond'
+    WHERE d.consumer = $1 AND d.message_id = $2 AND d.attempts = $3 AND d.handled_at IS NULL AND d.dead_at IS NULL
+    RETURNING d.message_id, d.consumer, d.attempts
+  )
+  INSERT INTO delivery_failures (message_id, consumer, attempt, error)
+  SELECT message_id, consumer, attempts, $6 FROM failed RETURNING id`;

@@ -1,0 +1,71 @@
+import { IDEMPOTENCY_KEY_HOURS } from "#src/platform/database/idempotency.ts";
+import type { Db } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import type { Log } from "#src/platform/telemetry/log.ts";
+
+/** Handled deliveries and their messages are kept this long, so that a journey can be told. */
+const HANDLED_DAYS = 7;
+const SWEEP_EVERY_MS = 10 * 60_000;
+/** Rows per statement: short locks, and room between them for everybody else. */
+const SWEEP_BATCH = 2_000;
+
+/** Deletes what nobody will ask for any more, in small batches, in whichever worker gets to it first. */
+export function startRetention(context: { db: Db; log: Log }): { stop(): Promise<void> } {
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+
+  async function sweep(): Promise<void> {
+    try {
+      for (const [name, text, age] of SWEEPS) {
+        let deleted = SWEEP_BATCH;
+        while (deleted >= SWEEP_BATCH && !stopped) deleted = (await named(context.db, name, text, [age, SWEEP_BATCH])).length;
+      }
+    } catch (error) {
+      context.log.warn({ err: error }, "old messages could not be swept; the next sweep tries again");
+    }
+  }
+
+  const timer = setInterval(() => (running = sweep()), SWEEP_EVERY_MS);
+  running = sweep();
+  return {
+    async stop() {
+      stopped = true;
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+// A message goes only when each of its deliveries has ended well long ago; dead letters stay until somebody decides.
+const SWEEPS = [
+  [
+    "sweep_deliveries",
+    `DELETE FROM deliveries WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM deliveries WHERE handled_at < now() - make_interval(days => $1)
+       LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    HANDLED_DAYS,
+  ],
+  [
+    "sweep_outbox",
+    `DELETE FROM outbox WHERE ctid = ANY (ARRAY(
+       SELECT o.ctid FROM outbox o WHERE o.occurred_at < now() - make_interval(days => $1)
+         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.message_id = o.id)
+       LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    HANDLED_DAYS,
+  ],
+  [
+    "sweep_failures",
+    `DELETE FROM delivery_failures WHERE ctid = ANY (ARRAY(
+       SELECT f.ctid FROM delivery_failures f WHERE f.failed_at < now() - make_interval(days => $1)
+         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.message_id = f.message_id)
+       LIMIT $2)) RETURNING 1`,
+    HANDLED_DAYS,
+  ],
+  [
+    "sweep_idempotency_keys",
+    `DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)
+       LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    IDEMPOTENCY_KEY_HOURS,
+  ],
+] as const;
