@@ -11,13 +11,14 @@ export async function up(db: Kysely<unknown>): Promise<void> {
         CONSTRAINT items_price_in_range CHECK (price_cents BETWEEN 0 AND 1000000000000),
       category text,
       tags text[] NOT NULL DEFAULT '{}',
-      sku text CONSTRAINT items_sku_unique UNIQUE,
+      sku text,
       status text NOT NULL DEFAULT 'active' CONSTRAINT items_status_known CHECK (status IN ('active', 'archived')),
       tracked boolean NOT NULL DEFAULT false,
       version integer NOT NULL DEFAULT 1,
       created_at timestamptz NOT NULL DEFAULT now(),
       updated_at timestamptz NOT NULL DEFAULT now()
     );
+    CREATE UNIQUE INDEX items_sku_unique ON items (sku) WHERE status = 'active';
     CREATE INDEX items_owner_id ON items (owner_id);
     CREATE INDEX items_title ON items (title, id);
     CREATE INDEX items_created_at ON items (created_at, id);

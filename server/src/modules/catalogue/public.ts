@@ -1,0 +1,36 @@
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { type Allocation, allocate, type StockRequest } from "./allocate.ts";
+import { closeReservations, findPrices, lockLevels, lockReservedLevels, writeReservations } from "./stock-repository.ts";
+
+export type Price = { id: number; name: string; price_cents: number };
+
+/** Names and prices in cents, as of now, of those among the ids that can be ordered; others are missing in the map. */
+export async function priceProducts(db: DbOrTrx, ids: number[]): Promise<Map<number, Price>> {
+  return new Map((await findPrices(db, ids)).map((row) => [row.id, row]));
+}
+
+/**
+ * Reserves stock for many orders at once, each all or nothing, in the order given.
+ * Call it with the orders' rows locked. Levels are locked in ascending item id, so that two batches which share
+ * products queue up instead of deadlocking; nothing is computed from stock that was read without its lock.
+ * @returns an allocation for each request, in order: "reserved", or what was short
+ */
+export async function reserveStock(trx: Trx, requests: StockRequest[]): Promise<Allocation[]> {
+  const ids = [...new Set(requests.flatMap(({ lines }) => lines.map((line) => line.item_id)))];
+  const levels = await lockLevels(trx, ids);
+  const available = new Map(levels.map((level) => [level.item_id, level.on_hand - level.reserved]));
+  const allocations = allocate(requests, available);
+  const granted = requests.filter((_, index) => allocations[index]?.outcome === "reserved");
+  await writeReservations(trx, granted);
+  return allocations;
+}
+
+/**
+ * Gives back what these orders hold; an order that holds nothing any more is left alone, so that it happens once.
+ * Call it with the orders' rows locked.
+ */
+export async function releaseStock(trx: Trx, orders: { order_id: number; correlation_id: string }[]): Promise<void> {
+  if (orders.length === 0) return;
+  await lockReservedLevels(trx, orders.map((order) => order.order_id));
+  await closeReservations(trx, orders);
+}

@@ -1,0 +1,90 @@
+import { sql } from "kysely";
+import { violates } from "#src/platform/database/errors.ts";
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { skuTaken } from "./errors.ts";
+import type { Item, Product } from "./schemas.ts";
+
+const ITEM_COLUMNS = [
+  "id",
+  "owner_id",
+  "title",
+  "description",
+  "price_cents",
+  "category",
+  "tags",
+  "sku",
+  "tracked",
+  "version",
+  "created_at",
+  "updated_at",
+] as const;
+
+/** An item without its owner's name, which belongs to identity. */
+export type ItemRow = Omit<Item, "owner">;
+
+export function selectItems(db: DbOrTrx) {
+  return db.selectFrom("items").select(ITEM_COLUMNS).where("status", "=", "active");
+}
+
+export function selectProducts(db: DbOrTrx) {
+  return db.selectFrom("products").selectAll();
+}
+
+export async function findItem(db: DbOrTrx, id: number): Promise<ItemRow | undefined> {
+  return await selectItems(db).where("id", "=", id).executeTakeFirst();
+}
+
+export async function findProduct(db: DbOrTrx, id: number): Promise<Product | undefined> {
+  return (await selectProducts(db).where("id", "=", id).executeTakeFirst()) as Product | undefined;
+}
+
+/** Holds the row until the transaction ends, so that what was checked about it stays true. */
+export async function lockItem(trx: Trx, id: number): Promise<ItemRow | undefined> {
+  return await selectItems(trx).where("id", "=", id).forNoKeyUpdate().executeTakeFirst();
+}
+
+export type ItemFields = {
+  title: string;
+  description: string;
+  price_cents: number;
+  category: string | null;
+  tags: string[];
+  sku: string | null;
+};
+
+export async function insertItem(
+  trx: Trx,
+  item: ItemFields & { owner_id: number; tracked: boolean },
+): Promise<ItemRow> {
+  return await refuseTakenSku(() => trx.insertInto("items").values(item).returning(ITEM_COLUMNS).executeTakeFirstOrThrow());
+}
+
+export async function updateItem(trx: Trx, id: number, change: Partial<ItemFields>): Promise<ItemRow> {
+  const update = trx
+    .updateTable("items")
+    .set({ ...change, version: sql`version + 1`, updated_at: sql`now()` })
+    .where("id", "=", id)
+    .returning(ITEM_COLUMNS);
+  return await refuseTakenSku(() => update.executeTakeFirstOrThrow());
+}
+
+async function refuseTakenSku<T>(write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    if (violates(error, "items_sku_unique")) throw skuTaken({ errors: [{ path: "sku", message: "is taken" }] });
+    throw error;
+  }
+}
+
+export async function deleteItem(trx: Trx, id: number): Promise<void> {
+  await trx.deleteFrom("items").where("id", "=", id).execute();
+}
+
+export async function archiveItem(trx: Trx, id: number): Promise<void> {
+  await trx
+    .updateTable("items")
+    .set({ status: "archived", version: sql`version + 1`, updated_at: sql`now()` })
+    .where("id", "=", id)
+    .execute();
+}

@@ -1,0 +1,92 @@
+import Type, { type Static } from "typebox";
+import { Id, Money, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
+
+const MAX_TITLE_LENGTH = 200;
+const MAX_DESCRIPTION_LENGTH = 10_000;
+const MAX_CATEGORY_LENGTH = 100;
+const MAX_TAGS = 20;
+const MAX_TAG_LENGTH = 50;
+const MAX_SKU_LENGTH = 64;
+const MAX_REASON_LENGTH = 200;
+/** Most pieces of one product; far from where the column's integer ends. */
+export const MAX_STOCK = 1_000_000_000;
+
+const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+const Title = Text(1, MAX_TITLE_LENGTH, { examples: ["Kettle"] });
+const Description = Text(0, MAX_DESCRIPTION_LENGTH, { examples: ["Boils a litre in two minutes."] });
+export const Category = Text(1, MAX_CATEGORY_LENGTH, { examples: ["kitchen"] });
+const Tags = Type.Array(Text(1, MAX_TAG_LENGTH), { maxItems: MAX_TAGS, uniqueItems: true, examples: [["steel"]] });
+const Sku = Text(1, MAX_SKU_LENGTH, { examples: ["KET-001"] });
+
+const listing = {
+  description: Type.Optional(Description),
+  category: Type.Optional(orNull(Category)),
+  tags: Type.Optional(Tags),
+  sku: Type.Optional(orNull(Sku)),
+};
+export const NewItem = Strict({
+  title: Title,
+  price_cents: Type.Optional(Money),
+  owner_id: Type.Optional(Id),
+  ...listing,
+});
+export const ItemChange = Strict({ title: Type.Optional(Title), price_cents: Type.Optional(Money), ...listing });
+export const ItemReplacement = Strict({ title: Title, price_cents: Type.Optional(Money), ...listing });
+export type ItemChange = Static<typeof ItemChange>;
+export type NewItem = Static<typeof NewItem>;
+
+const Owner = Strict({ id: Id, full_name: Type.String() });
+const shown = {
+  description: Type.String(),
+  price_cents: Money,
+  category: orNull(Type.String()),
+  tags: Type.Array(Type.String()),
+  sku: orNull(Type.String()),
+  version: Type.Integer(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+};
+export const Item = Strict({
+  id: Id,
+  owner_id: Id,
+  owner: Owner,
+  title: Type.String(),
+  tracked: Type.Boolean({ description: "whether it is sold from stock, and so is a product" }),
+  ...shown,
+});
+export type Item = Static<typeof Item>;
+
+const stock = { available: Type.Integer({ description: "on hand and not reserved" }), in_stock: Type.Boolean() };
+export const Product = Strict({ id: Id, owner_id: Id, name: Type.String(), ...shown, ...stock });
+export type Product = Static<typeof Product>;
+
+export const NewProduct = Strict({
+  name: Title,
+  price_cents: Money,
+  stock: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_STOCK, examples: [50] })),
+  ...listing,
+});
+export type NewProduct = Static<typeof NewProduct>;
+export const ProductChange = Strict({ name: Type.Optional(Title), price_cents: Type.Optional(Money), ...listing });
+export const ProductReplacement = Strict({ name: Title, price_cents: Money, ...listing });
+export type ProductChange = Static<typeof ProductChange>;
+
+export const StockAdjustment = Strict({
+  delta: Type.Integer({ minimum: -MAX_STOCK, maximum: MAX_STOCK, examples: [10] }),
+  reason: Text(1, MAX_REASON_LENGTH, { examples: ["delivery 2026-11"] }),
+});
+
+export const Movement = Strict({
+  id: Id,
+  item_id: Id,
+  kind: Type.Union([Type.Literal("adjusted"), Type.Literal("reserved"), Type.Literal("released")]),
+  on_hand_delta: Type.Integer(),
+  reserved_delta: Type.Integer(),
+  reason: orNull(Type.String()),
+  order_id: orNull(Id),
+  user_id: orNull(Id),
+  correlation_id: Type.String(),
+  created_at: Timestamp,
+});
+export type Movement = Static<typeof Movement>;

@@ -1,0 +1,128 @@
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import type { StockRequest } from "./allocate.ts";
+
+export type Level = { item_id: number; on_hand: number; reserved: number };
+
+export async function findPrices(db: DbOrTrx, ids: number[]) {
+  return await named<{ id: number; name: string; price_cents: number }>(
+    db,
+    "products_price",
+    "SELECT id, title AS name, price_cents FROM items WHERE id = ANY($1::bigint[]) AND tracked AND status = 'active'",
+    [ids],
+  );
+}
+
+export async function lockLevels(trx: Trx, item_ids: number[]): Promise<Level[]> {
+  if (item_ids.length === 0) return [];
+  return await named<Level>(
+    trx,
+    "stock_lock",
+    `SELECT item_id, on_hand, reserved FROM stock_levels
+     WHERE item_id = ANY($1::bigint[]) ORDER BY item_id FOR NO KEY UPDATE`,
+    [item_ids],
+  );
+}
+
+export async function lockReservedLevels(trx: Trx, order_ids: number[]): Promise<void> {
+  await named(
+    trx,
+    "stock_lock_reserved",
+    `SELECT item_id FROM stock_levels
+     WHERE item_id IN (SELECT item_id FROM reservations WHERE order_id = ANY($1::bigint[]) AND status = 'open')
+     ORDER BY item_id FOR NO KEY UPDATE`,
+    [order_ids],
+  );
+}
+
+export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<void> {
+  const rows = requests.flatMap(({ order_id, correlation_id, lines }) =>
+    lines.map(({ item_id, quantity }) => ({ order_id, correlation_id, item_id, quantity })),
+  );
+  if (rows.length === 0) return;
+  await named(
+    trx,
+    "stock_reserve",
+    `WITH taken AS (
+       SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[])
+         AS t (order_id, item_id, quantity, correlation_id)
+     ), held AS (
+       INSERT INTO reservations (order_id, item_id, quantity) SELECT order_id, item_id, quantity FROM taken
+     ), moved AS (
+       INSERT INTO stock_movements (item_id, kind, reserved_delta, order_id, correlation_id)
+       SELECT item_id, 'reserved', quantity, order_id, correlation_id FROM taken
+     )
+     UPDATE stock_levels l SET reserved = l.reserved + s.quantity
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+    [
+      rows.map((row) => row.order_id),
+      rows.map((row) => row.item_id),
+      rows.map((row) => row.quantity),
+      rows.map((row) => row.correlation_id),
+    ],
+  );
+}
+
+export async function closeReservations(
+  trx: Trx,
+  orders: { order_id: number; correlation_id: string }[],
+): Promise<void> {
+  await named(
+    trx,
+    "stock_release",
+    `WITH closing AS (
+       SELECT * FROM unnest($1::bigint[], $2::text[]) AS c (order_id, correlation_id)
+     ), freed AS (
+       UPDATE reservations r SET status = 'released', closed_at = now()
+       FROM closing c WHERE r.order_id = c.order_id AND r.status = 'open'
+       RETURNING r.order_id, r.item_id, r.quantity, c.correlation_id
+     ), moved AS (
+       INSERT INTO stock_movements (item_id, kind, reserved_delta, order_id, correlation_id)
+       SELECT item_id, 'released', -quantity, order_id, correlation_id FROM freed
+     )
+     UPDATE stock_levels l SET reserved = l.reserved - s.quantity
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM freed GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+    [orders.map((order) => order.order_id), orders.map((order) => order.correlation_id)],
+  );
+}
+
+/** Opens the level of a new product. Its first stock is a movement like any other. */
+export async function insertLevel(trx: Trx, item_id: number): Promise<void> {
+  await trx.insertInto("stock_levels").values({ item_id }).execute();
+}
+
+export type Adjustment = {
+  item_id: number;
+  delta: number;
+  reason: string;
+  user_id: number | null;
+  correlation_id: string;
+};
+
+/** Writes an adjustment into the ledger and the level; call it with the level locked. */
+export async function writeAdjustment(trx: Trx, adjustment: Adjustment) {
+  const { item_id, delta, reason, user_id, correlation_id } = adjustment;
+  const on_hand = await trx
+    .updateTable("stock_levels")
+    .set((column) => ({ on_hand: column("on_hand", "+", delta) }))
+    .where("item_id", "=", item_id)
+    .returning(["on_hand", "reserved"])
+    .executeTakeFirstOrThrow();
+  const movement = await trx
+    .insertInto("stock_movements")
+    .values({ item_id, kind: "adjusted", on_hand_delta: delta, reason, user_id, correlation_id })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  return { movement, level: on_hand };
+}
+
+/** Whether an order ever held some of this item; then it has a history and can't just vanish. */
+export async function wasReserved(trx: Trx, item_id: number): Promise<boolean> {
+  const row = await trx
+    .selectFrom("reservations")
+    .select("order_id")
+    .where("item_id", "=", item_id)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}

@@ -1,0 +1,78 @@
+import { sql } from "kysely";
+import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import type { Role, User } from "./schemas.ts";
+
+const USER_COLUMNS = ["id", "email", "full_name", "role", "version", "created_at", "updated_at"] as const;
+
+export async function insertUser(
+  trx: Trx,
+  user: { email: string; full_name: string; password_hash: string },
+): Promise<User> {
+  const row = await trx.insertInto("users").values(user).returning(USER_COLUMNS).executeTakeFirstOrThrow();
+  return row as User;
+}
+
+export async function findUser(db: DbOrTrx, id: number): Promise<User | undefined> {
+  const row = await db.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).executeTakeFirst();
+  return row as User | undefined;
+}
+
+/** What a login is checked against, for an account that may log in at all. */
+export async function findCredentials(db: Db, email: string) {
+  return await db
+    .selectFrom("users")
+    .select(["id", "password_hash"])
+    .where("email", "=", email)
+    .where("status", "=", "active")
+    .executeTakeFirst();
+}
+
+/** Holds the row until the transaction ends, so that the version that was compared is the one that is changed. */
+export async function lockUser(trx: Trx, id: number): Promise<User | undefined> {
+  const row = await trx.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).forUpdate().executeTakeFirst();
+  return row as User | undefined;
+}
+
+export async function updateUser(db: DbOrTrx, id: number, change: { full_name?: string; role?: Role }): Promise<User> {
+  const row = await db
+    .updateTable("users")
+    .set({ ...change, version: sql`version + 1`, updated_at: sql`now()` })
+    .where("id", "=", id)
+    .returning(USER_COLUMNS)
+    .executeTakeFirstOrThrow();
+  return row as User;
+}
+
+export async function findUserIdByEmail(db: Db, email: string): Promise<number | undefined> {
+  return (await db.selectFrom("users").select("id").where("email", "=", email).executeTakeFirst())?.id;
+}
+
+export async function insertSession(
+  db: Db,
+  session: { user_id: number; user_agent: string | null; days: number },
+): Promise<string> {
+  const row = await db
+    .insertInto("sessions")
+    .values({
+      user_id: session.user_id,
+      user_agent: session.user_agent,
+      expires_at: sql`now() + make_interval(days => ${session.days})`,
+    })
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return row.id;
+}
+
+export type LiveSession = { id: string; user_id: number; role: Role };
+
+/** The sessions among these that are neither revoked nor over, of accounts that may act; the rest is left out. */
+export async function findLiveSessions(db: Db, ids: string[]): Promise<LiveSession[]> {
+  return await named<LiveSession>(
+    db,
+    "sessions_find_live",
+    `SELECT s.id, s.user_id, u.role FROM sessions s JOIN users u ON u.id = s.user_id
+     WHERE s.id = ANY($1::uuid[]) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active'`,
+    [ids],
+  );
+}

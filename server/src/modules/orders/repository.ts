@@ -1,0 +1,165 @@
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import type { Origin } from "#src/platform/telemetry/origin.ts";
+import type { PricedOrder } from "./price-order.ts";
+import type { Order, OrderLine, OrderStatus, PlacedOrder } from "./schemas.ts";
+
+type Priced = PricedOrder & { command: { user_id: number; origin: Origin } };
+
+/** Writes orders with their lines and first event in one statement. @returns the sources with their orders, in order */
+export async function insertOrders<Source extends Priced>(
+  trx: Trx,
+  sources: Source[],
+): Promise<(Source & { order: PlacedOrder })[]> {
+  if (sources.length === 0) return [];
+  const lines = sources.flatMap((source, index) => source.lines.map((line) => ({ ord: index + 1, ...line })));
+  const rows = await named<Omit<PlacedOrder, "items">>(trx, "orders_insert", INSERT_ORDERS, [
+    sources.map(({ command }) => command.user_id),
+    sources.map(({ total_cents }) => total_cents),
+    sources.map(({ command }) => command.origin.correlation_id),
+    lines.map((line) => line.ord),
+    lines.map((line) => line.product_id),
+    lines.map((line) => line.name),
+    lines.map((line) => line.quantity),
+    lines.map((line) => line.unit_price_cents),
+  ]);
+  return sources.map((source, index) => {
+    const row = rows[index];
+    if (row === undefined) throw new Error("fewer orders were written than accepted");
+    return { ...source, order: { ...row, items: source.lines } };
+  });
+}
+
+// The ids are drawn first, so that lines and events can name them within the same statement.
+const INSERT_ORDERS = `
+  WITH input AS MATERIALIZED (
+    SELECT ord, nextval(pg_get_serial_sequence('orders', 'id')) AS id, user_id, total_cents, correlation_id
+    FROM unnest($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY
+      AS i (user_id, total_cents, correlation_id, ord)
+  ), placed AS (
+    INSERT INTO orders (id, user_id, total_cents, correlation_id)
+    SELECT id, user_id, total_cents, correlation_id FROM input
+    RETURNING id, user_id, status, total_cents, reject_reason, shortfalls, correlation_id, version, created_at, updated_at
+  ), lines AS (
+    INSERT INTO order_items (order_id, product_id, name, quantity, unit_price_cents)
+    SELECT input.id, l.product_id, l.name, l.quantity, l.unit_price_cents
+    FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::int[], $8::bigint[])
+      AS l (ord, product_id, name, quantity, unit_price_cents) JOIN input USING (ord)
+  ), events AS (
+    INSERT INTO order_events (order_id, status, actor_id, correlation_id)
+    SELECT id, 'pending', user_id, correlation_id FROM input
+  )
+  SELECT placed.* FROM placed JOIN input USING (id) ORDER BY input.ord`;
+
+export type LockedOrder = { id: number; user_id: number; status: OrderStatus; correlation_id: string };
+
+/** Holds orders in ascending id: with the stock rows after them, everybody locks in one order. */
+export async function lockOrders(trx: Trx, ids: number[]): Promise<LockedOrder[]> {
+  return await named<LockedOrder>(
+    trx,
+    "orders_lock",
+    "SELECT id, user_id, status, correlation_id FROM orders WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+    [ids],
+  );
+}
+
+type StockLine = { item_id: number; quantity: number };
+
+/** What each order wants of the stock. */
+export async function listStockLines(trx: Trx, order_ids: number[]): Promise<Map<number, StockLine[]>> {
+  const rows = await named<StockLine & { order_id: number }>(
+    trx,
+    "order_items_to_reserve",
+    `SELECT order_id, product_id AS item_id, quantity FROM order_items
+     WHERE order_id = ANY($1::bigint[]) ORDER BY order_id, product_id`,
+    [order_ids],
+  );
+  return groupByOrder(rows);
+}
+
+export type Move = {
+  order: LockedOrder;
+  status: OrderStatus;
+  actor_id: number | null;
+  correlation_id: string;
+  reject_reason?: string;
+  shortfalls?: unknown[];
+};
+
+/** Changes the status of orders and writes it into their history; call it with the orders locked. */
+export async function moveOrders(trx: Trx, moves: Move[]): Promise<void> {
+  if (moves.length === 0) return;
+  await named(
+    trx,
+    "orders_move",
+    `WITH moves AS (
+       SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[], $6::text[])
+         AS m (id, status, reject_reason, shortfalls, actor_id, correlation_id)
+     ), events AS (
+       INSERT INTO order_events (order_id, status, actor_id, correlation_id)
+       SELECT id, status, actor_id, correlation_id FROM moves
+     )
+     UPDATE orders o SET status = m.status, reject_reason = m.reject_reason, shortfalls = m.shortfalls,
+       version = o.version + 1, updated_at = now()
+     FROM moves m WHERE o.id = m.id`,
+    [
+      moves.map(({ order }) => order.id),
+      moves.map(({ status }) => status),
+      moves.map(({ reject_reason }) => reject_reason ?? null),
+      moves.map(({ shortfalls }) => JSON.stringify(shortfalls ?? [])),
+      moves.map(({ actor_id }) => actor_id),
+      moves.map(({ correlation_id }) => correlation_id),
+    ],
+  );
+}
+
+const ORDER_COLUMNS = [
+  "id",
+  "user_id",
+  "status",
+  "total_cents",
+  "reject_reason",
+  "shortfalls",
+  "correlation_id",
+  "version",
+  "created_at",
+  "updated_at",
+] as const;
+
+export function selectOrders(db: DbOrTrx) {
+  return db.selectFrom("orders").select(ORDER_COLUMNS);
+}
+
+export async function listLines(db: DbOrTrx, order_ids: number[]): Promise<Map<number, OrderLine[]>> {
+  const rows = await named<OrderLine & { order_id: number }>(
+    db,
+    "order_items_list",
+    `SELECT order_id, product_id, name, quantity, unit_price_cents FROM order_items
+     WHERE order_id = ANY($1::bigint[]) ORDER BY order_id, product_id`,
+    [order_ids],
+  );
+  return groupByOrder(rows);
+}
+
+function groupByOrder<Row extends { order_id: number }>(rows: Row[]): Map<number, Omit<Row, "order_id">[]> {
+  const groups = new Map<number, Omit<Row, "order_id">[]>();
+  for (const { order_id, ...row } of rows) {
+    const group = groups.get(order_id);
+    if (group === undefined) groups.set(order_id, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+export async function findOrder(db: DbOrTrx, id: number): Promise<Order | undefined> {
+  const row = await selectOrders(db).where("id", "=", id).executeTakeFirst();
+  if (row === undefined) return undefined;
+  const lines = await listLines(db, [id]);
+  const history = await db
+    .selectFrom("order_events")
+    .select(["status", "actor_id", "occurred_at"])
+    .where("order_id", "=", id)
+    .orderBy("id")
+    .execute();
+  return { ...row, items: lines.get(id) ?? [], history } as Order;
+}

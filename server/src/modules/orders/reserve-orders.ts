@@ -1,0 +1,42 @@
+import { reserveStock } from "#src/modules/catalogue/public.ts";
+import type { Trx } from "#src/platform/database/database.ts";
+import type { Message } from "#src/platform/messaging/event.ts";
+import { listStockLines, lockOrders, type Move, moveOrders } from "./repository.ts";
+import { mayBecome } from "./transitions.ts";
+
+type Placed = Message<{ order_id: number }>;
+
+/**
+ * Reserves what the orders of a batch want, in the order in which they were placed; who comes too late is rejected with
+ * what was short. An order that is no longer pending was dealt with before, or cancelled: it is left alone.
+ */
+export async function reserveOrders(trx: Trx, messages: Placed[]): Promise<void> {
+  const orders = await lockOrders(trx, [...new Set(messages.map(({ payload }) => payload.order_id))]);
+  const waiting = orders.filter((order) => mayBecome(order.status, "reserved"));
+  if (waiting.length === 0) return;
+  const lines = await listStockLines(trx, waiting.map((order) => order.id));
+  const allocations = await reserveStock(
+    trx,
+    waiting.map(({ id, correlation_id }) => ({ order_id: id, correlation_id, lines: lines.get(id) ?? [] })),
+  );
+  const moves = waiting.map((order, index): Move => {
+    const outcome = allocations[index]?.outcome;
+    if (outcome === undefined) throw new Error(`order ${order.id} got no allocation`);
+    const move = { order, actor_id: null, correlation_id: order.correlation_id };
+    if (outcome === "reserved") return { ...move, status: "reserved" };
+    return { ...move, status: "rejected", reject_reason: "out_of_stock", shortfalls: outcome };
+  });
+  await moveOrders(trx, moves);
+}
+
+/** Ends an order whose reservation was given up after the last attempt, so that its buyer does not wait for ever. */
+export async function rejectUnprocessable(trx: Trx, message: Message<unknown>): Promise<void> {
+  const { payload, origin } = message;
+  const id = typeof payload === "object" && payload !== null && "order_id" in payload ? Number(payload.order_id) : NaN;
+  if (!Number.isSafeInteger(id)) return;
+  const [order] = await lockOrders(trx, [id]);
+  if (order === undefined || !mayBecome(order.status, "rejected")) return;
+  const { correlation_id } = origin;
+  const reject_reason = "processing_failed";
+  await moveOrders(trx, [{ order, status: "rejected", actor_id: null, correlation_id, reject_reason }]);
+}

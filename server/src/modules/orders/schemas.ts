@@ -1,0 +1,53 @@
+import Type, { type Static } from "typebox";
+import { Id, Money, Strict, Timestamp } from "#src/platform/http/schemas.ts";
+
+export const MAX_LINES = 100;
+export const MAX_QUANTITY = 1_000;
+
+export const OrderStatus = Type.Union([
+  Type.Literal("pending"),
+  Type.Literal("reserved"),
+  Type.Literal("rejected"),
+  Type.Literal("cancelled"),
+]);
+export type OrderStatus = Static<typeof OrderStatus>;
+
+const Quantity = Type.Integer({ minimum: 1, maximum: MAX_QUANTITY, examples: [2] });
+const NewOrderLine = Strict({ product_id: Id, quantity: Quantity });
+export type NewOrderLine = Static<typeof NewOrderLine>;
+
+export const NewOrder = Strict({ items: Type.Array(NewOrderLine, { minItems: 1, maxItems: MAX_LINES }) });
+
+const OrderLine = Strict({
+  product_id: Id,
+  name: Type.String(),
+  quantity: Type.Integer(),
+  unit_price_cents: Money,
+});
+export type OrderLine = Static<typeof OrderLine>;
+
+const Shortfall = Strict({ product_id: Id, requested: Type.Integer(), available: Type.Integer() });
+
+const orderFields = {
+  id: Id,
+  user_id: Id,
+  status: OrderStatus,
+  items: Type.Array(OrderLine),
+  total_cents: Money,
+  reject_reason: Type.Union([Type.String(), Type.Null()], { examples: ["out_of_stock"] }),
+  shortfalls: Type.Array(Shortfall, { description: "what was missing when the order was rejected" }),
+  correlation_id: Type.String(),
+  version: Type.Integer(),
+  created_at: Timestamp,
+  updated_at: Timestamp,
+};
+export const PlacedOrder = Strict(orderFields);
+export type PlacedOrder = Static<typeof PlacedOrder>;
+
+const OrderEvent = Strict({
+  status: OrderStatus,
+  actor_id: Type.Union([Id, Type.Null()], { description: "who did it; null for the shop itself" }),
+  occurred_at: Timestamp,
+});
+export const Order = Strict({ ...orderFields, history: Type.Array(OrderEvent) });
+export type Order = Static<typeof Order>;
