@@ -1,0 +1,183 @@
+// Generated from the migrations by `scripts/node --run tables`; a test compares. Do not edit.
+import type { ColumnType, Generated, GeneratedAlways } from "kysely";
+
+/** Goes in as text made by JSON.stringify: the driver would write a JavaScript array as an array of PostgreSQL. */
+export type Json = ColumnType<unknown, string, string>;
+export type JsonWithDefault = ColumnType<unknown, string | undefined, string>;
+/** A column of a view: readable, never writable. */
+export type ReadOnly<T> = ColumnType<T, never, never>;
+
+export interface Deliveries {
+  message_id: number;
+  consumer: string;
+  attempts: Generated<number>;
+  due_at: Generated<string>;
+  handled_at: string | null;
+  dead_at: string | null;
+}
+
+export interface DeliveryFailures {
+  id: GeneratedAlways<number>;
+  message_id: number;
+  consumer: string;
+  attempt: number;
+  error: string;
+  failed_at: Generated<string>;
+}
+
+export interface IdempotencyKeys {
+  user_id: number;
+  route: string;
+  key: string;
+  fingerprint: string;
+  status: number;
+  location: string | null;
+  body: Json;
+  created_at: Generated<string>;
+}
+
+export interface Items {
+  id: Generated<number>;
+  owner_id: number;
+  title: string;
+  description: Generated<string>;
+  price_cents: Generated<number>;
+  category: string | null;
+  tags: Generated<string[]>;
+  sku: string | null;
+  status: Generated<"active" | "archived">;
+  tracked: Generated<boolean>;
+  version: Generated<number>;
+  created_at: Generated<string>;
+  updated_at: Generated<string>;
+}
+
+export interface OrderEvents {
+  id: GeneratedAlways<number>;
+  order_id: number;
+  status: string;
+  actor_id: number | null;
+  detail: JsonWithDefault;
+  correlation_id: string;
+  occurred_at: Generated<string>;
+}
+
+export interface OrderItems {
+  order_id: number;
+  product_id: number;
+  name: string;
+  quantity: number;
+  unit_price_cents: number;
+}
+
+export interface Orders {
+  id: Generated<number>;
+  user_id: number;
+  status: Generated<"pending" | "reserved" | "rejected" | "cancelled">;
+  total_cents: number;
+  reject_reason: string | null;
+  shortfalls: JsonWithDefault;
+  correlation_id: string;
+  version: Generated<number>;
+  created_at: Generated<string>;
+  updated_at: Generated<string>;
+}
+
+export interface Outbox {
+  id: GeneratedAlways<number>;
+  topic: string;
+  payload: Json;
+  correlation_id: string;
+  traceparent: string;
+  user_id: number | null;
+  cause: number | null;
+  occurred_at: Generated<string>;
+}
+
+export interface Products {
+  id: ReadOnly<number>;
+  owner_id: ReadOnly<number>;
+  name: ReadOnly<string>;
+  description: ReadOnly<string>;
+  price_cents: ReadOnly<number>;
+  category: ReadOnly<string | null>;
+  tags: ReadOnly<string[]>;
+  sku: ReadOnly<string | null>;
+  available: ReadOnly<number>;
+  in_stock: ReadOnly<boolean>;
+  version: ReadOnly<number>;
+  created_at: ReadOnly<string>;
+  updated_at: ReadOnly<string>;
+}
+
+export interface Reservations {
+  order_id: number;
+  item_id: number;
+  quantity: number;
+  status: Generated<"open" | "released">;
+  created_at: Generated<string>;
+  closed_at: string | null;
+}
+
+export interface Sessions {
+  id: Generated<string>;
+  user_id: number;
+  user_agent: string | null;
+  created_at: Generated<string>;
+  expires_at: string;
+  revoked_at: string | null;
+}
+
+export interface StockLevels {
+  item_id: number;
+  on_hand: Generated<number>;
+  reserved: Generated<number>;
+}
+
+export interface StockMovements {
+  id: GeneratedAlways<number>;
+  item_id: number;
+  kind: "adjusted" | "reserved" | "released";
+  on_hand_delta: Generated<number>;
+  reserved_delta: Generated<number>;
+  reason: string | null;
+  order_id: number | null;
+  user_id: number | null;
+  correlation_id: string;
+  created_at: Generated<string>;
+}
+
+export interface Subscriptions {
+  topic: string;
+  consumer: string;
+}
+
+export interface Users {
+  id: Generated<number>;
+  email: string;
+  full_name: string;
+  password_hash: string;
+  role: Generated<"customer" | "staff" | "admin">;
+  status: Generated<"active" | "disabled">;
+  version: Generated<number>;
+  created_at: Generated<string>;
+  updated_at: Generated<string>;
+}
+
+export interface Tables {
+  deliveries: Deliveries;
+  delivery_failures: DeliveryFailures;
+  idempotency_keys: IdempotencyKeys;
+  items: Items;
+  order_events: OrderEvents;
+  order_items: OrderItems;
+  orders: Orders;
+  outbox: Outbox;
+  products: Products;
+  reservations: Reservations;
+  sessions: Sessions;
+  stock_levels: StockLevels;
+  stock_movements: StockMovements;
+  subscriptions: Subscriptions;
+  users: Users;
+}
