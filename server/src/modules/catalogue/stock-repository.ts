@@ -102,18 +102,16 @@ export type Adjustment = {
 /** Writes an adjustment into the ledger and the level; call it with the level locked. */
 export async function writeAdjustment(trx: Trx, adjustment: Adjustment) {
   const { item_id, delta, reason, user_id, correlation_id } = adjustment;
-  const on_hand = await trx
+  await trx
     .updateTable("stock_levels")
     .set((column) => ({ on_hand: column("on_hand", "+", delta) }))
     .where("item_id", "=", item_id)
-    .returning(["on_hand", "reserved"])
-    .executeTakeFirstOrThrow();
-  const movement = await trx
+    .execute();
+  return await trx
     .insertInto("stock_movements")
     .values({ item_id, kind: "adjusted", on_hand_delta: delta, reason, user_id, correlation_id })
     .returningAll()
     .executeTakeFirstOrThrow();
-  return { movement, level: on_hand };
 }
 
 /** Whether an order ever held some of this item; then it has a history and can't just vanish. */

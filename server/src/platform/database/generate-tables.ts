@@ -61,12 +61,12 @@ const COLUMNS = `
 export async function generateTables(client: ClientBase): Promise<string> {
   const { rows } = await client.query<Column>(COLUMNS);
   const tables = Map.groupBy(rows, (row) => row.table_name);
-  const interfaces = tables.entries().map(([name, columns]) => {
+  const interfaces = [...tables].map(([name, columns]) => {
     const lines = columns.map((column) => `  ${column.column_name}: ${columnType(column)};`);
     return `export interface ${pascalCase(name)} {\n${lines.join("\n")}\n}\n`;
   });
-  const members = tables.keys().map((name) => `  ${name}: ${pascalCase(name)};`);
-  return [HEADER, ...interfaces, `export interface Tables {\n${[...members].join("\n")}\n}\n`].join("\n");
+  const members = [...tables.keys()].map((name) => `  ${name}: ${pascalCase(name)};`);
+  return [HEADER, ...interfaces, `export interface Tables {\n${members.join("\n")}\n}\n`].join("\n");
 }
 
 function columnType(column: Column): string {

@@ -1,0 +1,28 @@
+import type { Context } from "#src/platform/context.ts";
+import { violates } from "#src/platform/database/errors.ts";
+import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
+import type { User } from "#src/platform/http/server.ts";
+import { foreignOwner, ownerUnknown } from "./errors.ts";
+import { withOwner } from "./owners.ts";
+import { insertItem } from "./repository.ts";
+import type { Item, NewItem } from "./schemas.ts";
+
+/** Lists an item. It belongs to whoever lists it; only an admin may list one for somebody else (REQUIREMENTS K5). */
+export async function createItem(
+  context: Context,
+  input: { user: User; item: NewItem; use: KeyUse | undefined },
+): Promise<Answer<Item>> {
+  const { user, use } = input;
+  const { owner_id = user.id, title, description = "", price_cents = 0, category = null, tags = [], sku = null } = input.item;
+  if (owner_id !== user.id && user.role !== "admin") throw foreignOwner();
+  const fields = { owner_id, title, description, price_cents, category, tags, sku, tracked: false };
+  try {
+    return await answerOnce(context, use, async (trx) => {
+      const item = await insertItem(trx, fields);
+      return { status: 201, location: `/api/v1/items/${item.id}`, body: await withOwner(trx, item) };
+    });
+  } catch (error) {
+    if (!violates(error, "items_owner_id_fkey")) throw error;
+    throw ownerUnknown({ errors: [{ path: "owner_id", message: `there is no user ${owner_id}` }] });
+  }
+}

@@ -1,0 +1,29 @@
+import type { Context } from "#src/platform/context.ts";
+import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
+import type { User } from "#src/platform/http/server.ts";
+import type { Origin } from "#src/platform/telemetry/origin.ts";
+import { productNotFound } from "./errors.ts";
+import { findProduct, insertItem } from "./repository.ts";
+import type { NewProduct, Product } from "./schemas.ts";
+import { insertLevel, writeAdjustment } from "./stock-repository.ts";
+
+/** Puts a product on the shelf: an item that is sold from stock. Its first stock is a movement like any later one. */
+export async function createProduct(
+  context: Context,
+  input: { user: User; origin: Origin; product: NewProduct; use: KeyUse | undefined },
+): Promise<Answer<Product>> {
+  const { user, origin, use } = input;
+  const { name, price_cents, description = "", category = null, tags = [], sku = null, stock = 0 } = input.product;
+  const fields = { owner_id: user.id, title: name, description, price_cents, category, tags, sku, tracked: true };
+  return await answerOnce(context, use, async (trx) => {
+    const { id: item_id } = await insertItem(trx, fields);
+    await insertLevel(trx, item_id);
+    const { correlation_id } = origin;
+    if (stock > 0) {
+      await writeAdjustment(trx, { item_id, delta: stock, reason: "first stock", user_id: user.id, correlation_id });
+    }
+    const product = await findProduct(trx, item_id);
+    if (product === undefined) throw productNotFound();
+    return { status: 201, location: `/api/v2/products/${item_id}`, body: product };
+  });
+}
