@@ -29,7 +29,7 @@ test("a clone goes at the end of its block, although a connection to it is open"
   client.on("error", () => undefined);
   await client.connect();
   await clone[Symbol.asyncDispose]();
-  await expect(client.query("SELECT 1")).rejects.toThrow();
+  await expect(client.query("SELECT 1")).rejects.toThrow("onnection");
   await expect(query(clone.url, "SELECT 1")).rejects.toThrow("does not exist");
 });
 

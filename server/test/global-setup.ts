@@ -19,10 +19,10 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const given = process.env["DATABASE_URL"];
   const url = given === undefined || given === "" ? await startServer(undo) : given;
   const { server, release } = await prepareTestServer(urlOf(url, "postgres"));
-  undo.defer(release);
+  undo.defer(async () => await release());
   project.provide("testServer", server);
   const kept = undo.move();
-  return () => kept.disposeAsync();
+  return async () => await kept.disposeAsync();
 }
 
 async function startServer(undo: AsyncDisposableStack): Promise<string> {

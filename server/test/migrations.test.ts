@@ -14,7 +14,11 @@ test("taking every migration back leaves nothing, and applying them again gives 
 
   const taken = await migrate(database.url, { direction: "down-all" });
   expect(taken.applied).toEqual(all.toReversed());
-  expect(await dumpCatalogue(database.url)).toEqual(["extension plpgsql", "schema information_schema", "schema public"]);
+  expect(await dumpCatalogue(database.url)).toEqual([
+    "extension plpgsql",
+    "schema information_schema",
+    "schema public",
+  ]);
 
   expect((await migrate(database.url)).applied).toEqual(all);
   expect(await dumpCatalogue(database.url)).toEqual(before);

@@ -38,7 +38,9 @@ test("the type of a column says who fills it, whether it may be null, and which 
   extra: JsonWithDefault | null;
   tail: string[];
 }`);
-  expect(source).toContain("export interface SampleView {\n  id: ReadOnly<number | null>;\n  doc: ReadOnly<unknown>;\n}");
+  expect(source).toContain(
+    "export interface SampleView {\n  id: ReadOnly<number | null>;\n  doc: ReadOnly<unknown>;\n}",
+  );
   expect(source).toContain("  sample_rows: SampleRows;\n  sample_view: SampleView;\n");
 });
 

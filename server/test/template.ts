@@ -54,7 +54,9 @@ export async function prepareTestServer(
 /** Creates a database with the template's tables and the rows that migrations insert; returns its URL. */
 export async function createClone(server: TestServer): Promise<string> {
   const name = `${server.runPrefix}${randomBytes(CLONE_BYTES).toString("hex")}`;
-  await withClient(server.maintenanceUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${server.template}`));
+  await withClient(server.maintenanceUrl, (client) =>
+    client.query(`CREATE DATABASE ${name} TEMPLATE ${server.template}`),
+  );
   return urlOf(server.maintenanceUrl, name);
 }
 
