@@ -18,9 +18,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await using undo = new AsyncDisposableStack();
   const given = process.env["DATABASE_URL"];
   const url = given === undefined || given === "" ? await startServer(undo) : given;
-  const { server, release } = await prepareTestServer(urlOf(url, "postgres"));
-  undo.defer(async () => await release());
-  project.provide("testServer", server);
+  const prepared = await prepareTestServer(urlOf(url, "postgres"));
+  undo.defer(() => prepared.release());
+  project.provide("testServer", prepared.server);
   const kept = undo.move();
   return async () => await kept.disposeAsync();
 }
