@@ -52,7 +52,8 @@ async function examine(features: string[], flags: Flags): Promise<number> {
   const { json, messages, ...options } = flags;
   const tally = await runFeatures({ ...options, settings, paths: features, messages }, (text) => console.log(text));
   if (json !== undefined) writeFileSync(path.resolve(json), `${JSON.stringify(tally)}\n`);
-  if (tally.passed + tally.failed === 0 && !(flags.dryRun && tally.skipped > 0)) return complain("No scenario was run: look at the tags and the files");
+  if (tally.passed + tally.failed === 0 && !(flags.dryRun && tally.skipped > 0))
+    return complain("No scenario was run: look at the tags and the files");
   return tally.failed === 0 ? ALL_PASSED : SOME_FAILED;
 }
 

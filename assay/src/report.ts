@@ -14,7 +14,9 @@ export function tallyOf(features: FeatureResult[]): Tally {
 
 /** One line for a feature: its counts, its name and the requirements that it holds the server to. */
 export function featureLine({ file, scenarios }: FeatureResult): string {
-  const counts = VERDICTS.map((verdict) => [verdict, scenarios.filter((one) => one.verdict === verdict).length] as const)
+  const counts = VERDICTS.map(
+    (verdict) => [verdict, scenarios.filter((one) => one.verdict === verdict).length] as const,
+  )
     .filter(([, count]) => count > 0)
     .map(([verdict, count]) => `${count} ${verdict}`);
   const ids = [...new Set(scenarios.flatMap(({ requirements }) => requirements))].toSorted();

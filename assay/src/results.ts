@@ -4,7 +4,8 @@ import type { runCucumber } from "@cucumber/cucumber/api";
 export type Message = Parameters<NonNullable<Parameters<typeof runCucumber>[2]>>[0];
 type Pickle = NonNullable<Message["pickle"]>;
 type TestCase = NonNullable<Message["testCase"]>;
-type StepResult = NonNullable<Message["testStepFinished"]>["testStepResult"];
+type StepFinished = NonNullable<Message["testStepFinished"]>;
+type StepResult = StepFinished["testStepResult"];
 
 export type Verdict = "passed" | "failed" | "undefined" | "skipped";
 
@@ -59,27 +60,28 @@ export function collectResults(onFeature: (feature: FeatureResult) => void): (me
     onFeature({ file: result.file, name: feature.name, scenarios });
   }
 
+  function plan(testCase: TestCase): void {
+    cases.set(testCase.id, testCase);
+    const feature = features.get(pickles.get(testCase.pickleId)?.uri ?? "");
+    if (feature !== undefined) feature.due += 1;
+  }
+
+  function finishStep({ testCaseStartedId, testStepId, testStepResult }: StepFinished): void {
+    const scenario = running.get(testCaseStartedId);
+    if (scenario !== undefined) judge(scenario, scenario.steps.get(testStepId) ?? "a hook", testStepResult);
+  }
+
   return (message) => {
-    if (message.gherkinDocument?.uri !== undefined) {
-      const { uri, feature } = message.gherkinDocument;
-      features.set(uri, { name: feature?.name ?? uri, lines: linesOf(message.gherkinDocument), due: 0, done: [] });
-    }
-    if (message.pickle !== undefined) pickles.set(message.pickle.id, message.pickle);
-    if (message.testCase !== undefined) {
-      cases.set(message.testCase.id, message.testCase);
-      const feature = features.get(pickles.get(message.testCase.pickleId)?.uri ?? "");
-      if (feature !== undefined) feature.due += 1;
-    }
-    if (message.testCaseStarted !== undefined) start(message.testCaseStarted);
-    if (message.attachment?.testCaseStartedId !== undefined) {
-      running.get(message.attachment.testCaseStartedId)?.evidence.push(message.attachment.body);
-    }
-    if (message.testStepFinished !== undefined) {
-      const { testCaseStartedId, testStepId, testStepResult } = message.testStepFinished;
-      const scenario = running.get(testCaseStartedId);
-      if (scenario !== undefined) judge(scenario, scenario.steps.get(testStepId) ?? "a hook", testStepResult);
-    }
-    if (message.testCaseFinished !== undefined) finish(message.testCaseFinished.testCaseStartedId);
+    const { gherkinDocument: document, pickle, testCase, attachment } = message;
+    if (document?.uri !== undefined) {
+      const name = document.feature?.name ?? document.uri;
+      features.set(document.uri, { name, lines: linesOf(document), due: 0, done: [] });
+    } else if (pickle !== undefined) pickles.set(pickle.id, pickle);
+    else if (testCase !== undefined) plan(testCase);
+    else if (message.testCaseStarted !== undefined) start(message.testCaseStarted);
+    else if (attachment !== undefined) running.get(attachment.testCaseStartedId ?? "")?.evidence.push(attachment.body);
+    else if (message.testStepFinished !== undefined) finishStep(message.testStepFinished);
+    else if (message.testCaseFinished !== undefined) finish(message.testCaseFinished.testCaseStartedId);
   };
 }
 

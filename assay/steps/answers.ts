@@ -1,7 +1,14 @@
 import { Then } from "@cucumber/cucumber";
 import { fault } from "../src/http/fault.ts";
 import { bodyOf, expectValue, fieldOf, headerOf, nameOf } from "../src/http/reading.ts";
-import { expectNoInsides, expectPointer, expectProblem, expectRefusal, type Refusal, REFUSALS } from "../src/http/refusal.ts";
+import {
+  expectNoInsides,
+  expectPointer,
+  expectProblem,
+  expectRefusal,
+  type Refusal,
+  REFUSALS,
+} from "../src/http/refusal.ts";
 import type { Shop } from "./world.ts";
 
 Then("the request is refused {refusal}", function (this: Shop, refusal: Refusal) {
@@ -27,7 +34,10 @@ Then(
     if (taken.length === Number(good) && refused.length === Number(bad)) return;
     const odd = this.answers.find((exchange) => !taken.includes(exchange) && !refused.includes(exchange));
     const counted = `${taken.length} succeeded and ${refused.length} were refused ${reason}`;
-    throw fault(odd ?? taken[1], `Of ${this.answers.length} requests at the same time ${counted}, not ${good} and ${bad}`);
+    throw fault(
+      odd ?? taken[1],
+      `Of ${this.answers.length} requests at the same time ${counted}, not ${good} and ${bad}`,
+    );
   },
 );
 

@@ -4,14 +4,14 @@ import { fault } from "../src/http/fault.ts";
 import { bodyOf, fieldOf, headerOf, integerOf, nameOf } from "../src/http/reading.ts";
 import { endOf } from "../src/shop/orders.ts";
 import { join, type Member } from "../src/shop/people.ts";
-import { orderAs, WISHES, wishesOf } from "./orders.ts";
+import { keyOf, orderAs, WISHES, wishesOf } from "./orders.ts";
 import type { Shop } from "./world.ts";
 
 // Hashing a password takes a processor for itself, so newcomers come in small groups and not all at once.
 const NEWCOMERS_AT_ONCE = 4;
 
 async function gather(shop: Shop, count: number): Promise<Member[]> {
-  const names = Array.from({ length: count }, (_, index) => `Buyer ${shop.members.size + index + 1}`);
+  const names = Array.from({ length: count }, (_, index) => `Buyer${shop.members.size + index + 1}`);
   const buyers: Member[] = [];
   while (buyers.length < count) {
     const group = names.slice(buyers.length, buyers.length + NEWCOMERS_AT_ONCE);
@@ -33,12 +33,12 @@ When(
   new RegExp(`^(\\d+) buyers order ${WISHES} while (\\d+) buyers order ${WISHES}$`),
   async function (this: Shop, count: string, words: string, otherCount: string, otherWords: string) {
     const [these, those] = [await gather(this, Number(count)), await gather(this, Number(otherCount))];
-    const sending = these.map(({ name }) => orderAs(this, name, wishesOf(this, words)));
-    for (const [index, { name }] of those.entries()) {
-      // Side by side in pairs, so that opposite orders meet.
-      sending.splice(index * 2 + 1, 0, orderAs(this, name, wishesOf(this, otherWords)));
-    }
-    this.answers = await Promise.all(sending);
+    // One of these, one of those, so that opposite orders meet.
+    const turns = Array.from({ length: Math.max(these.length, those.length) }).flatMap((_, index) => [
+      ...these.slice(index, index + 1).map((buyer) => ({ buyer, wishes: wishesOf(this, words) })),
+      ...those.slice(index, index + 1).map((buyer) => ({ buyer, wishes: wishesOf(this, otherWords) })),
+    ]);
+    this.answers = await Promise.all(turns.map(({ buyer, wishes }) => orderAs(this, buyer.name, wishes)));
   },
 );
 
@@ -59,7 +59,7 @@ When(
   new RegExp(`^([A-Z][a-z]+) orders ${WISHES} (\\d+) times at the same time under the key "([^"]+)"$`),
   async function (this: Shop, who: string, words: string, times: string, key: string) {
     const wishes = wishesOf(this, words);
-    const sending = Array.from({ length: Number(times) }, () => orderAs(this, who, wishes, key));
+    const sending = Array.from({ length: Number(times) }, () => orderAs(this, who, wishes, keyOf(this, key)));
     this.answers = await Promise.all(sending);
   },
 );
@@ -71,7 +71,8 @@ Then("every answer is the same order, or says that the first one is still runnin
   const id = integerOf(bodyOf(first), "id");
   for (const exchange of this.answers) {
     if (exchange.answer.status === 409) headerOf(exchange, "retry-after");
-    else if (exchange.answer.status !== 202) throw fault(exchange, `${nameOf(exchange)} should be the same order, or 409`);
+    else if (exchange.answer.status !== 202)
+      throw fault(exchange, `${nameOf(exchange)} should be the same order, or 409`);
     else if (integerOf(bodyOf(exchange), "id") !== id) throw fault(exchange, `The same key made a second order`);
   }
 });

@@ -98,7 +98,7 @@ Then("they are in the text format of Prometheus", function (this: Shop) {
 
 When(
   /^a visitor asks whether the server is alive under (?:the name "([^"]*)"|(a name of 65 letters|a name with spaces and signs))$/,
-  async function (this: Shop, name: string | undefined, kind: string | undefined) {
+  async function (this: Shop, name: string | null, kind: string | null) {
     const given = name ?? (kind === "a name of 65 letters" ? "n".repeat(65) : 'two words {"and": <signs>}');
     this.answer = await send(this, undefined, "GET /api/v1/health", { headers: { "x-correlation-id": given } });
   },
@@ -116,4 +116,3 @@ Then("the answer carries a name of its own", function (this: Shop) {
     throw fault(this.answer, `${nameOf(this.answer)} came back under "${given}"`);
   }
 });
-

@@ -1,7 +1,16 @@
 import { Given, Then, When } from "@cucumber/cucumber";
 import { type Exchange, send } from "../src/http/exchange.ts";
 import { fault } from "../src/http/fault.ts";
-import { bodyOf, expectValue, fieldOf, headerOf, integerOf, misread, nameOf, type Reading } from "../src/http/reading.ts";
+import {
+  bodyOf,
+  expectValue,
+  fieldOf,
+  headerOf,
+  integerOf,
+  misread,
+  nameOf,
+  type Reading,
+} from "../src/http/reading.ts";
 import { expectRefusal, expectSuccess, succeeded } from "../src/http/refusal.ts";
 import {
   type Change,
@@ -93,7 +102,7 @@ Then("the item {string} belongs to {person}", async function (this: Shop, label:
 
 Then(
   /^everybody reads the item "([^"]+)" (?:with the description "([^"]*)"|without a description) for (\d+) cents$/,
-  async function (this: Shop, label: string, description: string | undefined, cents: string) {
+  async function (this: Shop, label: string, description: string | null, cents: string) {
     await eventually(FRESH_WITHIN_MS, async () => {
       const item = bodyOf(succeeded(await readItem(this, this.item(label).id)));
       expectValue(fieldOf(item, "price_cents"), Number(cents));
@@ -102,8 +111,8 @@ Then(
   },
 );
 
-function expectDescription(reading: Reading, expected: string | undefined): void {
-  if (expected !== undefined) expectValue(reading, expected);
+function expectDescription(reading: Reading, expected: string | null): void {
+  if (expected !== null) expectValue(reading, expected);
   else if (reading.value !== null && reading.value !== "") throw misread(reading, "to be empty");
 }
 
@@ -129,8 +138,8 @@ When(
 
 When(
   /^([A-Z][a-z]+) changes the price of the item "([^"]+)" to (\d+) cents( starting from the kept copy)?$/,
-  async function (this: Shop, who: string, label: string, cents: string, kept: string | undefined) {
-    const copy = kept === undefined ? undefined : this.copy(label);
+  async function (this: Shop, who: string, label: string, cents: string, kept: string | null) {
+    const copy = kept === null ? undefined : this.copy(label);
     const change = { id: this.item(label).id, item: { price_cents: Number(cents) }, copy };
     this.answer = succeeded(await changeItem(this, this.member(who), change));
   },

@@ -15,7 +15,10 @@ const bodies: Record<string, Content> = {
   "half a document": { raw: { type: JSON_TYPE, bytes: '{"title": "Lamp", "price_ce' } },
   // 0xC3 begins a character of two bytes and 0x28 does not end it.
   "bytes that are no text": {
-    raw: { type: JSON_TYPE, bytes: Buffer.concat([Buffer.from('{"title": "'), Buffer.of(0xc3, 0x28), Buffer.from('"}')]) },
+    raw: {
+      type: JSON_TYPE,
+      bytes: Buffer.concat([Buffer.from('{"title": "'), Buffer.of(0xc3, 0x28), Buffer.from('"}')]),
+    },
   },
   "a title with a NUL in it": { json: { title: "La\u0000mp" } },
   "a title with half a letter in it": { json: { title: "La\uD83Dmp" } },

@@ -30,6 +30,11 @@ export function wishesOf(shop: Shop, words: string): Wish[] {
   }));
 }
 
+/** The Idempotency-Key that a scenario calls by this name. */
+export function keyOf(shop: Shop, name: string | null): string | undefined {
+  return name === null ? undefined : `${name}-${shop.mark}`;
+}
+
 /** Sends an order and remembers it when it was taken. `who` is a person or a visitor. */
 export async function orderAs(shop: Shop, who: string, wishes: Wish[], key?: string): Promise<Exchange> {
   const buyer = shop.sender(who);
@@ -41,8 +46,8 @@ export async function orderAs(shop: Shop, who: string, wishes: Wish[], key?: str
 
 When(
   new RegExp(`^([A-Z][a-z]+|a visitor) orders ${WISHES}(?: under the key "([^"]+)")?$`),
-  async function (this: Shop, who: string, words: string, key: string | undefined) {
-    this.answer = await orderAs(this, who, wishesOf(this, words), key);
+  async function (this: Shop, who: string, words: string, key: string | null) {
+    this.answer = await orderAs(this, who, wishesOf(this, words), keyOf(this, key));
   },
 );
 
@@ -55,8 +60,8 @@ When(
 
 When(
   /^([A-Z][a-z]+) orders 1 of something that nobody sells(?: under the key "([^"]+)")?$/,
-  async function (this: Shop, who: string, key: string | undefined) {
-    this.answer = await orderAs(this, who, [{ product_id: NOBODY_SELLS, quantity: 1 }], key);
+  async function (this: Shop, who: string, key: string | null) {
+    this.answer = await orderAs(this, who, [{ product_id: NOBODY_SELLS, quantity: 1 }], keyOf(this, key));
   },
 );
 

@@ -56,9 +56,13 @@ When(
   },
 );
 
+const PAGES_SHOWN = 10;
+
 Then(/^the pages hold ((?:\d+, )*\d+ and \d+) items$/, function (this: Shop, counts: string) {
   const expected = counts.replace(" and ", ", ");
-  const held = this.pages.map((ids) => ids.length).join(", ");
+  const lengths = this.pages.map((ids) => ids.length);
+  const shown = lengths.slice(0, PAGES_SHOWN).join(", ");
+  const held = lengths.length > PAGES_SHOWN ? `${shown} and so on, on ${lengths.length} pages,` : shown;
   if (held !== expected) throw fault(this.exchanges.at(-1), `The pages hold ${held} items, not ${expected}`);
 });
 
@@ -125,7 +129,8 @@ When(
 
 Then("the list shows {int} items", function (this: Shop, count: number) {
   const rows = pageOf(this.answer);
-  if (rows.length !== count) throw fault(this.answer, `${nameOf(this.answer)} shows ${rows.length} items, not ${count}`);
+  if (rows.length !== count)
+    throw fault(this.answer, `${nameOf(this.answer)} shows ${rows.length} items, not ${count}`);
 });
 
 Then("each item of the list carries the name of {person}", function (this: Shop, name: string) {

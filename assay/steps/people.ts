@@ -84,12 +84,15 @@ When("{person} registers with the password {string}", async function (this: Shop
   this.answer = succeeded(await register(this, person));
 });
 
-When("{person} registers with a password as long as {int} letters", async function (this: Shop, name: string, letters: number) {
-  const known = newcomer(name);
-  const person = { ...known, password: known.password.repeat(letters).slice(0, letters) };
-  this.people.set(name, person);
-  this.answer = succeeded(await register(this, person));
-});
+When(
+  "{person} registers with a password as long as {int} letters",
+  async function (this: Shop, name: string, letters: number) {
+    const known = newcomer(name);
+    const person = { ...known, password: known.password.repeat(letters).slice(0, letters) };
+    this.people.set(name, person);
+    this.answer = succeeded(await register(this, person));
+  },
+);
 
 /** The same address in other letters, by the words of the features. */
 const spellings: Record<string, (email: string) => string> = {
@@ -101,7 +104,7 @@ const SPELLING = `(${Object.keys(spellings).join("|")})`;
 
 When(
   new RegExp(`^([A-Z][a-z]+) registers with the address of ([A-Z][a-z]+)(?: ${SPELLING})?$`),
-  async function (this: Shop, name: string, other: string, spelling: string | undefined) {
+  async function (this: Shop, name: string, other: string, spelling: string | null) {
     const { email } = this.person(other);
     const spell = spellings[spelling ?? ""] ?? ((same: string) => same);
     await registerSomeone(this, name, () => ({ email: spell(email) }));
@@ -159,13 +162,13 @@ Then("{person} can not log in with another last letter of the password", async f
 
 const WAY = "(?: (by address|by the OAuth2 form))?";
 
-When(new RegExp(`^([A-Z][a-z]+) logs in${WAY}$`), async function (this: Shop, name: string, way?: LoginWay) {
-  this.answer = await logIn(this, this.person(name), way);
+When(new RegExp(`^([A-Z][a-z]+) logs in${WAY}$`), async function (this: Shop, name: string, way: LoginWay | null) {
+  this.answer = await logIn(this, this.person(name), way ?? undefined);
 });
 
 When(
   new RegExp(`^([A-Z][a-z]+) logs in${WAY} with a wrong password$`),
-  async function (this: Shop, name: string, way?: LoginWay) {
+  async function (this: Shop, name: string, way: LoginWay | null) {
     const { email } = this.person(name);
     this.answer = await logInQuietly(this, { email, password: newcomer(name).password }, way);
   },
@@ -173,13 +176,17 @@ When(
 
 When(
   new RegExp(`^a stranger logs in${WAY} with an address that nobody has$`),
-  async function (this: Shop, way?: LoginWay) {
+  async function (this: Shop, way: LoginWay | null) {
     this.answers = [...this.answers, await logInQuietly(this, newcomer("Stranger"), way)];
   },
 );
 
 // The request names itself, because a refusal repeats the name of its request and could not be the same without it.
-async function logInQuietly(shop: Shop, who: { email: string; password: string }, way?: LoginWay): Promise<Exchange> {
+async function logInQuietly(
+  shop: Shop,
+  who: { email: string; password: string },
+  way: LoginWay | null,
+): Promise<Exchange> {
   const headers = { "x-correlation-id": "assay-same-refusal" };
   return way === "by the OAuth2 form"
     ? await send(shop, undefined, "POST /api/v1/auth/login/access-token", {
@@ -210,24 +217,18 @@ Then(/^the pass (?:of [A-Z][a-z]+ )?opens the account of ([A-Z][a-z]+)$/, async 
   expectValue(fieldOf(bodyOf(account), "id"), this.member(name).id);
 });
 
-Then("the session is kept in a cookie that scripts can not read", function (this: Shop) {
-  const cookies = this.answer.answer.headers.getSetCookie();
-  const readable = cookies.find((cookie) => !/;\s*httponly\s*(;|$)/i.test(cookie));
-  if (cookies.length === 0) throw fault(this.answer, `${nameOf(this.answer)} set no cookie`);
-  if (readable !== undefined) {
-    throw fault(this.answer, `The cookie "${readable.split("=")[0]}" is not HttpOnly: scripts can read it`);
-  }
-});
-
 When("a visitor opens the account", async function (this: Shop) {
   this.answer = await openAccount(this, undefined);
 });
 
-When(/^someone opens the account of ([A-Z][a-z]+) with (an? .+)$/, async function (this: Shop, name: string, pass: string) {
-  const forge = forgeries[pass];
-  if (forge === undefined) throw fault(undefined, `Nobody has said how to make ${pass}`);
-  this.answer = await openAccount(this, { name, token: forge(this.member(name).token) });
-});
+When(
+  /^someone opens the account of ([A-Z][a-z]+) with (an? .+)$/,
+  async function (this: Shop, name: string, pass: string) {
+    const forge = forgeries[pass];
+    if (forge === undefined) throw fault(undefined, `Nobody has said how to make ${pass}`);
+    this.answer = await openAccount(this, { name, token: forge(this.member(name).token) });
+  },
+);
 
 Then("the refusal says how to sign in", function (this: Shop) {
   headerOf(this.answer, "www-authenticate");

@@ -81,8 +81,8 @@ When(
 
 const DEADLINE_WORDS = /^(?:within (\d+) seconds )?the stock of "([^"]+)" is (\d+)$/;
 
-Then(DEADLINE_WORDS, async function (this: Shop, seconds: string | undefined, label: string, pieces: string) {
-  const withinMs = seconds === undefined ? FRESH_WITHIN_MS : Number(seconds) * 1000;
+Then(DEADLINE_WORDS, async function (this: Shop, seconds: string | null, label: string, pieces: string) {
+  const withinMs = seconds === null ? FRESH_WITHIN_MS : Number(seconds) * 1000;
   await expectStock(this, label, { pieces: Number(pieces), withinMs });
 });
 

@@ -1,4 +1,11 @@
-import { AfterStep, defineParameterType, type ITestStepHookParameter, setDefaultTimeout, setWorldConstructor, Status } from "@cucumber/cucumber";
+import {
+  AfterStep,
+  defineParameterType,
+  type ITestStepHookParameter,
+  setDefaultTimeout,
+  setWorldConstructor,
+  Status,
+} from "@cucumber/cucumber";
 import { describeEvidence } from "../src/http/curl.ts";
 import { findEvidence } from "../src/http/fault.ts";
 import { isRefusal, type Refusal, REFUSAL_PATTERN } from "../src/http/refusal.ts";
@@ -23,8 +30,8 @@ defineParameterType({
 });
 defineParameterType({ name: "change", regexp: /replace|change|take down/, transformer: (text) => text });
 
-AfterStep(async function (this: Shop, { result, error }: ITestStepHookParameter): Promise<void> {
+AfterStep(function (this: Shop, { result, error }: ITestStepHookParameter): void {
   if (result.status !== Status.FAILED) return;
   const shown = findEvidence(error) ?? this.exchanges.at(-1);
-  if (shown !== undefined) await this.attach(describeEvidence(shown), "text/plain");
+  if (shown !== undefined) this.attach(describeEvidence(shown), "text/plain");
 });

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { type IWorldOptions, World } from "@cucumber/cucumber";
 import type { Exchange, Line, Sender } from "../src/http/exchange.ts";
 import { fault } from "../src/http/fault.ts";
@@ -12,6 +13,8 @@ export type KnownItem = { id: number; owner: Member };
 /** What one scenario knows. Cucumber makes a new one for each. */
 export class Shop extends World<Settings> implements Line {
   readonly target: string;
+  /** ends the idempotency keys of this scenario, so that no other scenario shares them */
+  readonly mark = randomBytes(6).toString("hex");
   /** the exchanges of the scenario, oldest first: the last one is shown when a step fails without naming one */
   readonly exchanges: Exchange[] = [];
   /** the answers that the scenario speaks about: those of the last When */

@@ -16,11 +16,6 @@ Feature: A customer logs in
     Then Ada gets a pass that runs out
     And the pass opens the account of Ada
 
-  @S4-02
-  Scenario: The longer session is kept where no script can read it
-    When Ada logs in
-    Then the session is kept in a cookie that scripts can not read
-
   @S0-64
   Scenario Outline: A wrong password and an unknown address can not be told apart <way>
     When Ada logs in <way> with a wrong password

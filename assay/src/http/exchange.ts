@@ -65,7 +65,7 @@ export async function send(
 }
 
 function prepare(target: string, sender: Sender | undefined, request: string, content: Content): Sent {
-  const [method = "", path = ""] = splitOnce(request);
+  const [method, path] = splitOnce(request);
   const headers: Record<string, string> = { accept: "application/json", ...content.headers };
   if (sender !== undefined) headers["authorization"] = `Bearer ${sender.token}`;
   let body: Sent["body"];
