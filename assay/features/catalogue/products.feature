@@ -1,11 +1,11 @@
-@catalogue @conformance
+@catalogue @conformance @needs-staff
 Feature: Products are items that are sold from stock
 
   Background:
     Given Sam is on the staff
     And Ada is a customer
 
-  @S2-26 @needs-staff
+  @S2-26
   Scenario: The staff puts a product on the shelf, and the shop shows it
     When Sam puts a product "Kettle" on the shelf for 4900 cents with a stock of 3
     Then the product "Kettle" is created
@@ -22,14 +22,14 @@ Feature: Products are items that are sold from stock
     Given Ada has the item "Lamp" with the description "Brass" for 2500 cents
     Then nobody finds a product "Lamp"
 
-  @S2-26 @needs-staff
+  @S2-26
   Scenario: A delivery adds to the stock, a loss takes from it
     Given a product "Kettle" with a stock of 3
     When Sam books 5 "Kettle" in because of "a delivery"
     And Sam books 2 "Kettle" out because of "breakage"
     Then the stock of "Kettle" is 6
 
-  @S2-26 @needs-staff
+  @S2-26
   Scenario: More than there is can not be taken from the stock
     Given a product "Kettle" with a stock of 3
     When Sam books 4 "Kettle" out because of "breakage"

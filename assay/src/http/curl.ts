@@ -1,7 +1,7 @@
 import type { Sent } from "./exchange.ts";
 import type { Evidence } from "./fault.ts";
 
-const SHOWN_BODY_CHARACTERS = 800;
+const SHOWN_BODY_CHARACTERS = 600;
 const MASK = "********";
 
 /**
@@ -31,7 +31,7 @@ export function describeEvidence({ sent, answer }: Evidence): string {
     const value = answer.headers.get(name);
     if (value !== null) lines.push(`  ${name}: ${value}`);
   }
-  const body = shortened(masked(answer.text));
+  const body = shortened(masked(answer.text.trim()));
   return body === "" ? lines.join("\n") : `${lines.join("\n")}\n  ${body.replaceAll("\n", "\n  ")}`;
 }
 
