@@ -1,0 +1,38 @@
+import { createHash } from "node:crypto";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { badRequest, stale } from "./errors.ts";
+
+const HASH_LENGTH = 16;
+const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
+const TAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")*\s*$/;
+
+/**
+ * Sends a single resource with `ETag: "<version>-<hash of the body>"`, or 304 when the client has just this one.
+ * The hash is there because a body may change without its version, as a product's availability does.
+ */
+export function sendVersioned(request: FastifyRequest, reply: FastifyReply, resource: { version: number }): FastifyReply {
+  const body = reply.serialize(resource) as string;
+  const hash = createHash("sha1").update(body).digest("base64url").slice(0, HASH_LENGTH);
+  const etag = `"${resource.version}-${hash}"`;
+  reply.header("etag", etag).header("cache-control", "no-cache");
+  if (knows(request.headers["if-none-match"], etag)) return reply.code(304).send();
+  return reply.type("application/json; charset=utf-8").send(body);
+}
+
+/**
+ * Compares the version in `If-Match` (RFC 9110, 13.1.1) with the current one; without the field anything goes.
+ * @throws stale (412) when the client has seen another version, badRequest (400) when the field can't be read
+ */
+export function checkIfMatch(request: FastifyRequest, version: number): void {
+  const sent = request.headers["if-match"];
+  if (sent === undefined || sent.trim() === "*") return;
+  if (!TAG_LIST.test(sent)) throw badRequest({ detail: "If-Match must be * or a list of entity tags in quotes" });
+  const versions = (sent.match(TAG) ?? []).filter((tag) => !tag.startsWith("W/")).map((tag) => /^"(\d+)-?/.exec(tag)?.[1]);
+  if (!versions.includes(String(version))) throw stale({ detail: `the current version is ${version}` });
+}
+
+function knows(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === "*") return true;
+  return (ifNoneMatch.match(TAG) ?? []).some((tag) => tag.replace(/^W\//, "") === etag);
+}
