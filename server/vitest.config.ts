@@ -9,6 +9,8 @@ export default defineConfig({
     globalSetup: ["test/global-setup.ts"],
     // A process per file: a crash or a leak in one file is not the next file's riddle.
     pool: "forks",
+    // Node loads the tests as it loads the server: what runs here is what runs in production, and no bundler's idea of it.
+    experimental: { viteModuleRunner: false },
     testTimeout: TEST_TIMEOUT_MS,
     hookTimeout: TEST_TIMEOUT_MS,
     teardownTimeout: TEST_TIMEOUT_MS,

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestProject } from "vitest/node";
+import { startEmbeddedPostgres } from "#src/platform/postgres/embedded.ts";
 import { prepareTestServer, type TestServer, urlOf } from "./template.ts";
 
 declare module "vitest" {
@@ -31,7 +32,6 @@ async function startServer(undo: AsyncDisposableStack): Promise<string> {
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
   // Root's PostgreSQL runs as another user, who has to get through this folder to its own.
   await chmod(dataDir, PASSABLE);
-  const { startEmbeddedPostgres } = await import("#src/platform/postgres/embedded.ts");
   const server = await startEmbeddedPostgres({ dataDir, log: () => undefined, fsync: false });
   undo.defer(() => server.stop());
   return server.url;

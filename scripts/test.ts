@@ -1,0 +1,145 @@
+// Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
+//   scripts/node scripts/test.ts [--sum FILE] [server] [assay]
+// With --sum, the numbers that an earlier run wrote to FILE are added, and the new sum is written back.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { parseArgs } from "node:util";
+
+const ROOT = path.resolve(import.meta.dirname, "..");
+// A suite that hangs must not hold up the machine that nobody watches.
+const SUITE_WITHIN_MS = 900_000;
+const MS_PER_SECOND = 1000;
+
+type Counts = { passed: number; failed: number; skipped: number };
+type Outcome = Counts & { skippedNames: string[] };
+type Suite = {
+  /** arguments of Node that run the suite and write its result to a file */
+  command(file: string): string[];
+  read(result: unknown): Outcome;
+};
+
+const SUITES: Record<string, Suite> = {
+  server: {
+    command: (file) => [
+      path.join(ROOT, "node_modules/vitest/vitest.mjs"),
+      ...["run", "--root", path.join(ROOT, "server")],
+      ...["--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
+    ],
+    read: readVitest,
+  },
+  assay: {
+    command: (file) => [path.join(ROOT, "scripts/assay.ts"), "--json", file],
+    read: (result) => ({ ...readCounts(result), skippedNames: [] }),
+  },
+};
+
+const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(given: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({ args: given, allowPositionals: true, options: { sum: { type: "string" } } });
+  const names = positionals.length > 0 ? positionals : Object.keys(SUITES);
+  const lines: string[] = [];
+  let sum = values.sum !== undefined && existsSync(values.sum) ? readCounts(readJson(values.sum)) : NOTHING;
+  for (const name of names) {
+    const suite = SUITES[name];
+    if (suite === undefined) throw new Error(`there is no suite ${name}; there are: ${Object.keys(SUITES).join(", ")}`);
+    const { outcome, seconds } = await run(name, suite);
+    sum = add(sum, outcome);
+    lines.push(`${name}: ${describe(outcome)} in ${seconds} s`);
+    lines.push(...outcome.skippedNames.map((skipped) => `  skipped: ${skipped}`));
+  }
+  if (!process.env["DATABASE_URL"] && names.includes("server")) {
+    lines.push("Not run: the server's suite on PostgreSQL 15. This brings it:");
+    lines.push("  scripts/services/start postgres15 && . .services/env && scripts/node scripts/test.ts server");
+  }
+  console.log(`\n${lines.join("\n")}`);
+  if (values.sum !== undefined) {
+    mkdirSync(path.dirname(values.sum), { recursive: true });
+    writeFileSync(values.sum, `${JSON.stringify(sum)}\n`);
+  }
+  console.log(describe(sum));
+  return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
+}
+
+async function run(name: string, suite: Suite): Promise<{ outcome: Outcome; seconds: number }> {
+  console.log(`\n== ${name}`);
+  const folder = mkdtempSync(path.join(tmpdir(), "shopfloor-results-"));
+  const file = path.join(folder, `${name}.json`);
+  const begun = performance.now();
+  try {
+    const ending = await ended(suite.command(file));
+    const seconds = Math.round((performance.now() - begun) / MS_PER_SECOND);
+    const outcome = existsSync(file) ? suite.read(readJson(file)) : { ...NOTHING, skippedNames: [] };
+    const silent = outcome.passed + outcome.failed === 0;
+    // A run that broke down or ran nothing has no failed test to show, and is none that passed.
+    if (outcome.failed === 0 && (ending !== "code 0" || silent)) {
+      console.error(`${name} ended with ${ending}${silent ? " and no result" : " although no test failed"}`);
+      return { outcome: { ...outcome, failed: 1 }, seconds };
+    }
+    return { outcome, seconds };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function ended(command: string[]): Promise<string> {
+  const child = spawn(process.execPath, command, { cwd: ROOT, stdio: "inherit", timeout: SUITE_WITHIN_MS });
+  const pass = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on("SIGTERM", pass).on("SIGINT", pass);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  child.once("error", (error) => resolve(error.message));
+  child.once("exit", (code, signal) => resolve(signal ?? `code ${code}`));
+  try {
+    return await promise;
+  } finally {
+    process.off("SIGTERM", pass).off("SIGINT", pass);
+  }
+}
+
+type VitestFile = {
+  name: string;
+  status: string;
+  assertionResults: { status: string; fullName: string }[];
+};
+
+/** A file that could not be loaded has failed, although no test in it did. */
+function readVitest(result: unknown): Outcome {
+  const { testResults } = result as { testResults: VitestFile[] };
+  const tests = testResults.flatMap((file) => file.assertionResults);
+  const count = (statuses: string[]) => tests.filter((test) => statuses.includes(test.status)).length;
+  const broken = testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"),
+  );
+  const skipped = tests.filter((test) => !["passed", "failed"].includes(test.status));
+  return {
+    passed: count(["passed"]),
+    failed: count(["failed"]) + broken.length,
+    skipped: skipped.length,
+    skippedNames: skipped.map((test) => test.fullName),
+  };
+}
+
+function readCounts(result: unknown): Counts {
+  const { passed, failed, skipped } = result as Partial<Counts>;
+  return { passed: passed ?? 0, failed: failed ?? 0, skipped: skipped ?? 0 };
+}
+
+function readJson(file: string): unknown {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+function add(one: Counts, other: Counts): Counts {
+  return {
+    passed: one.passed + other.passed,
+    failed: one.failed + other.failed,
+    skipped: one.skipped + other.skipped,
+  };
+}
+
+function describe({ passed, failed, skipped }: Counts): string {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+}
