@@ -1,6 +1,6 @@
 // Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
-//   scripts/node scripts/test.ts [--sum FILE] [server] [assay]
-// With --sum, the numbers that an earlier run wrote to FILE are added, and the new sum is written back.
+//   scripts/node scripts/test.ts [--json FILE] [server] [assay]
+// With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n }.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,11 +22,11 @@ type Suite = {
 
 const SUITES: Record<string, Suite> = {
   server: {
-    command: (file) => [
-      path.join(ROOT, "node_modules/vitest/vitest.mjs"),
-      ...["run", "--root", path.join(ROOT, "server")],
-      ...["--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
-    ],
+    command: (file) => {
+      const run = ["run", "--root", path.join(ROOT, "server")];
+      const report = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+      return [path.join(ROOT, "node_modules/vitest/vitest.mjs"), ...run, ...report];
+    },
     read: readVitest,
   },
   assay: {
@@ -40,10 +40,14 @@ const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(given: string[]): Promise<number> {
-  const { values, positionals } = parseArgs({ args: given, allowPositionals: true, options: { sum: { type: "string" } } });
+  const { values, positionals } = parseArgs({
+    args: given,
+    allowPositionals: true,
+    options: { json: { type: "string" } },
+  });
   const names = positionals.length > 0 ? positionals : Object.keys(SUITES);
   const lines: string[] = [];
-  let sum = values.sum !== undefined && existsSync(values.sum) ? readCounts(readJson(values.sum)) : NOTHING;
+  let sum = NOTHING;
   for (const name of names) {
     const suite = SUITES[name];
     if (suite === undefined) throw new Error(`there is no suite ${name}; there are: ${Object.keys(SUITES).join(", ")}`);
@@ -57,9 +61,9 @@ async function main(given: string[]): Promise<number> {
     lines.push("  scripts/services/start postgres15 && . .services/env && scripts/node scripts/test.ts server");
   }
   console.log(`\n${lines.join("\n")}`);
-  if (values.sum !== undefined) {
-    mkdirSync(path.dirname(values.sum), { recursive: true });
-    writeFileSync(values.sum, `${JSON.stringify(sum)}\n`);
+  if (values.json !== undefined) {
+    mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
+    writeFileSync(values.json, `${JSON.stringify(sum)}\n`);
   }
   console.log(describe(sum));
   return sum.failed === 0 && sum.passed > 0 ? 0 : 1;

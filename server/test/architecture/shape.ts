@@ -77,7 +77,9 @@ export const environment: Rule = (source) => {
       const { object, property } = node;
       const name =
         property.type === "Identifier" ? property.name : property.type === "Literal" ? property.value : undefined;
-      if (object.type === "Identifier" && object.name === "process" && name === "env") report(node);
+      const wanted = object.type === "Identifier" && object.name === "process" && name === "env";
+      // The PATH that a child process needs to be found is no configuration of ours.
+      if (wanted && !/^(\["PATH"\]|\.PATH\b)/.test(source.text.slice(node.end))) report(node);
     },
     VariableDeclarator: (node) => {
       const taken =
