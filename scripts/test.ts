@@ -23,9 +23,9 @@ type Suite = {
 const SUITES: Record<string, Suite> = {
   server: {
     command: (file) => {
-      const run = ["run", "--root", path.join(ROOT, "server")];
+      const vitest = ["run", "--root", path.join(ROOT, "server")];
       const report = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-      return [path.join(ROOT, "node_modules/vitest/vitest.mjs"), ...run, ...report];
+      return [path.join(ROOT, "node_modules/vitest/vitest.mjs"), ...vitest, ...report];
     },
     read: readVitest,
   },
