@@ -4,7 +4,7 @@ import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/ide
 import type { User } from "#src/platform/http/server.ts";
 import { foreignOwner, ownerUnknown } from "./errors.ts";
 import { withOwner } from "./owners.ts";
-import { insertItem } from "./repository.ts";
+import { insertItem, NOTHING_SAID } from "./repository.ts";
 import type { Item, NewItem } from "./schemas.ts";
 
 /** Lists an item. It belongs to whoever lists it; only an admin may list one for somebody else (REQUIREMENTS K5). */
@@ -13,9 +13,9 @@ export async function createItem(
   input: { user: User; item: NewItem; use: KeyUse | undefined },
 ): Promise<Answer<Item>> {
   const { user, use } = input;
-  const { owner_id = user.id, title, description = "", price_cents = 0, category = null, tags = [], sku = null } = input.item;
+  const { owner_id = user.id, ...said } = input.item;
   if (owner_id !== user.id && user.role !== "admin") throw foreignOwner();
-  const fields = { owner_id, title, description, price_cents, category, tags, sku, tracked: false };
+  const fields = { ...NOTHING_SAID, ...said, owner_id, tracked: false };
   try {
     return await answerOnce(context, use, async (trx) => {
       const item = await insertItem(trx, fields);

@@ -3,7 +3,7 @@ import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/ide
 import type { User } from "#src/platform/http/server.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { productNotFound } from "./errors.ts";
-import { findProduct, insertItem } from "./repository.ts";
+import { findProduct, insertItem, NOTHING_SAID } from "./repository.ts";
 import type { NewProduct, Product } from "./schemas.ts";
 import { insertLevel, writeAdjustment } from "./stock-repository.ts";
 
@@ -13,8 +13,8 @@ export async function createProduct(
   input: { user: User; origin: Origin; product: NewProduct; use: KeyUse | undefined },
 ): Promise<Answer<Product>> {
   const { user, origin, use } = input;
-  const { name, price_cents, description = "", category = null, tags = [], sku = null, stock = 0 } = input.product;
-  const fields = { owner_id: user.id, title: name, description, price_cents, category, tags, sku, tracked: true };
+  const { name: title, stock = 0, ...said } = input.product;
+  const fields = { ...NOTHING_SAID, ...said, title, owner_id: user.id, tracked: true };
   return await answerOnce(context, use, async (trx) => {
     const { id: item_id } = await insertItem(trx, fields);
     await insertLevel(trx, item_id);

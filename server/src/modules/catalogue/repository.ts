@@ -52,6 +52,15 @@ export type ItemFields = {
   sku: string | null;
 };
 
+/** What an item is when nothing else is said of it. */
+export const NOTHING_SAID: Omit<ItemFields, "title"> = {
+  description: "",
+  price_cents: 0,
+  category: null,
+  tags: [],
+  sku: null,
+};
+
 export async function insertItem(
   trx: Trx,
   item: ItemFields & { owner_id: number; tracked: boolean },

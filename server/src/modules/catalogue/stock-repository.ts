@@ -114,6 +114,10 @@ export async function writeAdjustment(trx: Trx, adjustment: Adjustment) {
     .executeTakeFirstOrThrow();
 }
 
+export function selectMovements(db: DbOrTrx, item_id: number) {
+  return db.selectFrom("stock_movements").selectAll().where("item_id", "=", item_id);
+}
+
 /** Whether an order ever held some of this item; then it has a history and can't just vanish. */
 export async function wasReserved(trx: Trx, item_id: number): Promise<boolean> {
   const row = await trx

@@ -19,9 +19,9 @@ const RETRY_AFTER_SECONDS = 1;
 export const keyInUse = problem("request.idempotency_key_in_use", 409, "A request with this key is still running");
 export const keyReused = problem("request.idempotency_key_reused", 422, "This key belongs to another request body");
 
-/** A body's fingerprint: SHA-256 of its JSON as it was sent, so that other spacing counts as another body. */
+/** A body's fingerprint: SHA-256 of what it says, in the order in which it says it; spacing does not count. */
 export function fingerprintOf(body: unknown): string {
-  return createHash("sha256").update(JSON.stringify(body)).digest("base64url");
+  return createHash("sha256").update(JSON.stringify(body ?? null)).digest("base64url");
 }
 
 /**

@@ -17,5 +17,5 @@ export async function named<Row>(db: DbOrTrx, name: string, text: string, values
     query: { kind: "RawNode", sqlFragments: [text], parameters: [] },
     queryId: QUERY_ID,
   };
-  return (await db.executeQuery(query)).rows;
+  return (await db.executeQuery<Row>(query)).rows;
 }

@@ -27,7 +27,7 @@ export const hashingBusy = problem("auth.busy", 503, "Too many people are loggin
  * and everybody else's requests with them. One core is left to them.
  */
 export function createPasswords(threads = Math.max(1, availableParallelism() - 1)): Passwords {
-  const waiting = new Map<number, { resolve(result: HashingResult): void; reject(error: Error): void }>();
+  const waiting = new Map<number, { resolve(result: HashingResult): void; reject(error: unknown): void }>();
   const idle: Worker[] = [];
   const queue: HashingTask[] = [];
   const all = new Set<Worker>();

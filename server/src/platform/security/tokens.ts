@@ -18,7 +18,7 @@ export type Tokens = {
   /** undefined for whatever is not, or no longer, a token of ours */
   verify(token: string): Promise<Claims | undefined>;
   /** the public keys (RFC 7517), without anything private */
-  jwks: { keys: JWK[] };
+  jwks: { keys: Record<string, string>[] };
 };
 
 /**
@@ -27,8 +27,8 @@ export type Tokens = {
  */
 export async function createTokens(signingKeys: JWK[]): Promise<Tokens> {
   const keys = new Map<string, CryptoKey | Uint8Array>();
-  const publicKeys = signingKeys.map(({ kty, crv, x, kid }) => ({ kty, crv, x, kid, alg: ALGORITHM, use: "sig" }) as JWK);
-  for (const key of publicKeys) keys.set(String(key.kid), await importJWK(key, ALGORITHM));
+  const publicKeys = signingKeys.map(publicPart);
+  for (const key of publicKeys) keys.set(String(key["kid"]), await importJWK(key, ALGORITHM));
   const [signingKey] = signingKeys;
   if (signingKey?.kid === undefined) throw new Error("there is no key to sign with");
   const header = { alg: ALGORITHM, typ: TYPE, kid: signingKey.kid };
@@ -59,6 +59,10 @@ export async function createTokens(signingKeys: JWK[]): Promise<Tokens> {
       return claims;
     },
   };
+}
+
+function publicPart({ kty, crv = "", x = "", kid = "" }: JWK): Record<string, string> & { kty: string } {
+  return { kty: String(kty), crv, x, kid, alg: ALGORITHM, use: "sig" };
 }
 
 async function verifySignature(token: string, keys: Map<string, CryptoKey | Uint8Array>): Promise<JWTPayload | undefined> {

@@ -1,0 +1,161 @@
+import type pg from "pg";
+import type { Config } from "./config.ts";
+import { catalogueModule } from "./modules/catalogue/module.ts";
+import { createAuthenticator } from "./modules/identity/authenticate.ts";
+import { identityModule } from "./modules/identity/module.ts";
+import { ordersModule } from "./modules/orders/module.ts";
+import type { Context, Module } from "./platform/context.ts";
+import { createDatabase } from "./platform/database/database.ts";
+import { migrate, type MigrateOptions, migrationStatus } from "./platform/database/migrate.ts";
+import { createPool } from "./platform/database/pool.ts";
+import { registerPoolGauges } from "./platform/database/pool-metrics.ts";
+import { drain } from "./platform/http/draining.ts";
+import { type App, createHttpServer } from "./platform/http/server.ts";
+import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
+import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
+import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
+import { registerSubscriptions } from "./platform/messaging/publish.ts";
+import { startRetention } from "./platform/messaging/retention.ts";
+import type { Transport } from "./platform/messaging/transport.ts";
+import { createPasswords } from "./platform/security/passwords.ts";
+import { loadSecrets } from "./platform/security/secrets.ts";
+import { createTokens } from "./platform/security/tokens.ts";
+import { createLog, type Log } from "./platform/telemetry/log.ts";
+import { createMetrics, type Metrics } from "./platform/telemetry/metrics.ts";
+import { startStatusServer } from "./platform/telemetry/status-server.ts";
+
+const modules: Module[] = [identityModule, catalogueModule, ordersModule];
+const subscriptions = modules.flatMap((module) => module.subscriptions);
+
+/** How long a worker that is asked to stop may finish what it has begun. */
+const WORKER_DRAIN_MS = 8_000;
+
+type Process = {
+  context: Context;
+  pool: pg.Pool;
+  metrics: Metrics;
+  transport: Transport;
+  close(): Promise<void>;
+};
+
+async function createProcess(config: Config, work: "api" | "worker", log: Log): Promise<Process> {
+  if (config.databaseUrl === undefined) throw new Error("DATABASE_URL is not set: 'up' starts a PostgreSQL of its own");
+  const secrets = await loadSecrets(config);
+  const pool = createPool({ url: config.databaseUrl, max: config.databasePool, work, name: work, log });
+  const db = createDatabase(pool);
+  const metrics = createMetrics();
+  registerPoolGauges(metrics.registry, pool);
+  const transport = createPostgresTransport({ pool, url: config.databaseUrl, log });
+  const passwords = createPasswords();
+  const tokens = await createTokens(secrets.signing_keys);
+  const context = { config, log, db, tokens, passwords, wake: transport.wake };
+  return {
+    context,
+    pool,
+    metrics,
+    transport,
+    async close() {
+      await transport.close();
+      await passwords.close();
+      await db.destroy();
+    },
+  };
+}
+
+/** The API with all routes, not yet listening; `close` ends what it holds open. */
+export async function buildApi(config: Config, log: Log): Promise<{ app: App; context: Context; close(): Promise<void> }> {
+  const { context, metrics, close } = await createProcess(config, "api", log);
+  const authenticate = createAuthenticator(context);
+  const checks = { database: databaseCheck(context, config) };
+  const app = await createHttpServer({ config, log, metrics, authenticate, checks });
+  for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
+  await app.ready();
+  return {
+    app,
+    context,
+    async close() {
+      await app.close();
+      await close();
+    },
+  };
+}
+
+/** Starts the API on `config.host` and `config.port`; `close` drains it: new work is refused, begun work is finished. */
+export async function startApi(
+  config: Config,
+  log: Log = createLog({ logLevel: config.logLevel, process: "api" }),
+): Promise<{ url: string; close(): Promise<void> }> {
+  const { app, close } = await buildApi(config, log);
+  const url = await app.listen({ host: config.host, port: config.port });
+  log.info({ url }, "listening");
+  return {
+    url,
+    async close() {
+      await drain(app);
+      await close();
+    },
+  };
+}
+
+/** Runs the consumers of all modules, with health and metrics on `config.metricsPort` of loopback. */
+export async function startWorker(
+  config: Config,
+  log: Log = createLog({ logLevel: config.logLevel, process: "worker" }),
+): Promise<{ close(): Promise<void> }> {
+  const { context, metrics, transport, close } = await createProcess(config, "worker", log);
+  await context.db.transaction().execute((trx) => registerSubscriptions(trx, subscriptions));
+  const check = databaseCheck(context, config);
+  registerQueueGauges(metrics.registry, context.db);
+  const messaging = createMessagingMetrics(metrics.registry);
+  const consuming: ConsumerContext = { ...context, transport, leaseMs: config.leaseMs, metrics: messaging };
+  const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
+  const retention = startRetention(context);
+  const status = await startStatusServer({ port: config.metricsPort, registry: metrics.registry, check });
+  log.info({ consumers: subscriptions.map((one) => one.consumer), status: status.url }, "working");
+  return {
+    async close() {
+      const done = Promise.all([retention.stop(), ...consumers.map((consumer) => consumer.drain())]);
+      await withDeadline(done, WORKER_DRAIN_MS, () => log.warn("a handler did not end in time; its lease will run out"));
+      await status.close();
+      await close();
+    },
+  };
+}
+
+/** Applies what is pending (or takes it back) and tells the database which consumers there are. */
+export async function migrateDatabase(databaseUrl: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
+  const result = await migrate(databaseUrl, options);
+  if (options.direction !== undefined && options.direction !== "up") return result;
+  const log = createLog({ logLevel: "silent", process: "migrate" });
+  const db = createDatabase(createPool({ url: databaseUrl, max: 1, work: "worker", name: "migrate", log }));
+  try {
+    await db.transaction().execute((trx) => registerSubscriptions(trx, subscriptions));
+  } finally {
+    await db.destroy();
+  }
+  return result;
+}
+
+/** Ready means that the database answers and has every migration that this code knows. */
+function databaseCheck(context: Context, config: Config): () => Promise<void> {
+  let migrated = false;
+  return async () => {
+    await context.db.selectFrom("subscriptions").select("topic").limit(1).execute();
+    if (migrated || config.databaseUrl === undefined) return;
+    const { pending } = await migrationStatus(config.databaseUrl);
+    if (pending.length > 0) throw new Error(`migrations are pending: ${pending.join(", ")}`);
+    migrated = true;
+  };
+}
+
+async function withDeadline(work: Promise<unknown>, deadlineMs: number, onLate: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      onLate();
+      resolve();
+    }, deadlineMs);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,127 @@
+import Type from "typebox";
+import type { Context } from "#src/platform/context.ts";
+import { transact } from "#src/platform/database/transact.ts";
+import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
+import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
+import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
+import { Id, IdParams, Money } from "#src/platform/http/schemas.ts";
+import { type App, requireUser } from "#src/platform/http/server.ts";
+import { changeItem, removeItem } from "./change-item.ts";
+import { createItem } from "./create-item.ts";
+import { itemNotFound } from "./errors.ts";
+import { withOwner, withOwners } from "./owners.ts";
+import { findItem, NOTHING_SAID, selectItems } from "./repository.ts";
+import { Category, Item, ItemChange, ItemReplacement, NewItem } from "./schemas.ts";
+
+const LIST: ListOptions = {
+  columns: { id: "integer", title: "text", price_cents: "integer", created_at: "time", updated_at: "time" },
+  defaultSort: "-created_at",
+};
+const ItemList = listQuery(LIST, {
+  owner_id: Type.Optional(Id),
+  category: Type.Optional(Category),
+  min_price_cents: Type.Optional(Money),
+  max_price_cents: Type.Optional(Money),
+});
+
+export async function itemRoutes(app: App, context: Context): Promise<void> {
+  const { db } = context;
+
+  app.get(
+    "/api/v1/items",
+    {
+      config: { access: "anyone" },
+      schema: { summary: "List items with their owners", querystring: ItemList, response: { 200: pageOf(Item) } },
+    },
+    async (request, reply) => {
+      const { owner_id, category, min_price_cents, max_price_cents } = request.query;
+      let rows = selectItems(db);
+      if (owner_id !== undefined) rows = rows.where("owner_id", "=", owner_id);
+      if (category !== undefined) rows = rows.where("category", "=", category);
+      if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
+      if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
+      const page = await readPage(db, LIST, request.query, rows);
+      return sendPage(request, reply, { ...page, data: await withOwners(db, page.data) });
+    },
+  );
+
+  app.get(
+    "/api/v1/items/:id",
+    {
+      config: { access: "anyone" },
+      schema: { summary: "Read an item", params: IdParams, response: { 200: Item } },
+    },
+    async (request, reply) => {
+      const item = await findItem(db, request.params.id);
+      if (item === undefined) throw itemNotFound();
+      return sendVersioned(request, reply, await withOwner(db, item));
+    },
+  );
+
+  app.post(
+    "/api/v1/items",
+    {
+      config: { access: "user", idempotent: true },
+      schema: { summary: "List an item of one's own", body: NewItem, response: { 201: Item } },
+    },
+    async (request, reply) => {
+      const input = { user: requireUser(request), item: request.body, use: keyUse(request) };
+      return sendAnswer(reply, await createItem(context, input));
+    },
+  );
+
+  app.put(
+    "/api/v1/items/:id",
+    {
+      config: { access: "user" },
+      schema: {
+        summary: "Replace an item",
+        description: "What is not said is reset.",
+        params: IdParams,
+        body: ItemReplacement,
+        response: { 200: Item },
+      },
+    },
+    async (request, reply) => {
+      const input = { id: request.params.id, user: requireUser(request), checkVersion: checkVersion(request) };
+      const change = { ...NOTHING_SAID, ...request.body };
+      const item = await transact(context, (trx) => changeItem(trx, { ...input, change }));
+      return sendVersioned(request, reply, await withOwner(db, item));
+    },
+  );
+
+  app.patch(
+    "/api/v1/items/:id",
+    {
+      config: { access: "user" },
+      schema: { summary: "Change an item", params: IdParams, body: ItemChange, response: { 200: Item } },
+    },
+    async (request, reply) => {
+      const input = { id: request.params.id, user: requireUser(request), checkVersion: checkVersion(request) };
+      const item = await transact(context, (trx) => changeItem(trx, { ...input, change: request.body }));
+      return sendVersioned(request, reply, await withOwner(db, item));
+    },
+  );
+
+  app.delete(
+    "/api/v1/items/:id",
+    {
+      config: { access: "user" },
+      schema: {
+        summary: "Remove an item",
+        description: "One that was ever reserved is archived.",
+        params: IdParams,
+        response: { 204: Type.Null() },
+      },
+    },
+    async (request, reply) => {
+      const input = { id: request.params.id, user: requireUser(request), checkVersion: checkVersion(request) };
+      await transact(context, (trx) => removeItem(trx, input));
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function checkVersion(request: Parameters<typeof checkIfMatch>[0]): (version: number) => void {
+  return (version) => checkIfMatch(request, version);
+}

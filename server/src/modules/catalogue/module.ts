@@ -1,0 +1,12 @@
+import type { Module } from "#src/platform/context.ts";
+import { itemRoutes } from "./item-routes.ts";
+import { productRoutes } from "./product-routes.ts";
+
+export const catalogueModule: Module = {
+  name: "catalogue",
+  async routes(app, context) {
+    await itemRoutes(app, context);
+    await productRoutes(app, context);
+  },
+  subscriptions: [],
+};

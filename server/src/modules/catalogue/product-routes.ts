@@ -1,0 +1,171 @@
+import Type from "typebox";
+import type { Context } from "#src/platform/context.ts";
+import { transact } from "#src/platform/database/transact.ts";
+import type { Trx } from "#src/platform/database/database.ts";
+import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
+import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
+import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
+import { IdParams, Money } from "#src/platform/http/schemas.ts";
+import { type App, requireUser } from "#src/platform/http/server.ts";
+import { adjustStock } from "./adjust-stock.ts";
+import { changeProduct, type VersionCheck } from "./change-item.ts";
+import { createProduct } from "./create-product.ts";
+import { productNotFound } from "./errors.ts";
+import { findProduct, type ItemFields, NOTHING_SAID, selectProducts } from "./repository.ts";
+import {
+  Category,
+  Movement,
+  NewProduct,
+  Product,
+  ProductChange,
+  ProductReplacement,
+  StockAdjustment,
+} from "./schemas.ts";
+import { selectMovements } from "./stock-repository.ts";
+
+const LIST: ListOptions = {
+  columns: { id: "integer", name: "text", price_cents: "integer", created_at: "time", updated_at: "time" },
+  defaultSort: "-created_at",
+};
+const ProductList = listQuery(LIST, {
+  category: Type.Optional(Category),
+  min_price_cents: Type.Optional(Money),
+  max_price_cents: Type.Optional(Money),
+  in_stock: Type.Optional(Type.Boolean()),
+});
+const LEDGER: ListOptions = { columns: { id: "integer", created_at: "time" }, defaultSort: "-id" };
+const MovementList = listQuery(LEDGER, {});
+
+export async function productRoutes(app: App, context: Context): Promise<void> {
+  const { db } = context;
+
+  app.get(
+    "/api/v2/products",
+    {
+      config: { access: "anyone" },
+      schema: { summary: "List products", querystring: ProductList, response: { 200: pageOf(Product) } },
+    },
+    async (request, reply) => {
+      const { category, min_price_cents, max_price_cents, in_stock } = request.query;
+      let rows = selectProducts(db);
+      if (category !== undefined) rows = rows.where("category", "=", category);
+      if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
+      if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
+      if (in_stock !== undefined) rows = rows.where("in_stock", "=", in_stock);
+      return sendPage(request, reply, await readPage(db, LIST, request.query, rows));
+    },
+  );
+
+  app.get(
+    "/api/v2/products/:id",
+    {
+      config: { access: "anyone" },
+      schema: { summary: "Read a product", params: IdParams, response: { 200: Product } },
+    },
+    async (request, reply) => {
+      const product = await findProduct(db, request.params.id);
+      if (product === undefined) throw productNotFound();
+      return sendVersioned(request, reply, product);
+    },
+  );
+
+  app.post(
+    "/api/v2/products",
+    {
+      config: { access: "staff", idempotent: true },
+      schema: { summary: "Put a product on the shelf", body: NewProduct, response: { 201: Product } },
+    },
+    async (request, reply) => {
+      const { origin, body: product } = request;
+      const input = { user: requireUser(request), origin, product, use: keyUse(request) };
+      return sendAnswer(reply, await createProduct(context, input));
+    },
+  );
+
+  app.put(
+    "/api/v2/products/:id",
+    {
+      config: { access: "staff" },
+      schema: {
+        summary: "Replace a product",
+        description: "What is not said is reset; the stock is not touched.",
+        params: IdParams,
+        body: ProductReplacement,
+        response: { 200: Product },
+      },
+    },
+    async (request, reply) => {
+      const { name, ...fields } = request.body;
+      const input = { id: request.params.id, checkVersion: (version: number) => checkIfMatch(request, version) };
+      const change = { ...NOTHING_SAID, ...fields, title: name };
+      const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
+      return sendVersioned(request, reply, product);
+    },
+  );
+
+  app.patch(
+    "/api/v2/products/:id",
+    {
+      config: { access: "staff" },
+      schema: { summary: "Change a product", params: IdParams, body: ProductChange, response: { 200: Product } },
+    },
+    async (request, reply) => {
+      const { name, ...fields } = request.body;
+      const input = { id: request.params.id, checkVersion: (version: number) => checkIfMatch(request, version) };
+      const change = name === undefined ? fields : { ...fields, title: name };
+      const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
+      return sendVersioned(request, reply, product);
+    },
+  );
+
+  await app.register(async (scope) => stockRoutes(scope, context));
+}
+
+async function stockRoutes(app: App, context: Context): Promise<void> {
+  const { db } = context;
+
+  app.post(
+    "/api/v2/products/:id/stock",
+    {
+      config: { access: "staff", idempotent: true },
+      schema: {
+        summary: "Adjust the stock of a product",
+        params: IdParams,
+        body: StockAdjustment,
+        response: { 201: Movement },
+      },
+    },
+    async (request, reply) => {
+      const input = { item_id: request.params.id, ...request.body, user: requireUser(request), origin: request.origin };
+      return sendAnswer(reply, await adjustStock(context, { ...input, use: keyUse(request) }));
+    },
+  );
+
+  app.get(
+    "/api/v2/products/:id/movements",
+    {
+      config: { access: "staff" },
+      schema: {
+        summary: "List the stock movements of a product: the ledger",
+        params: IdParams,
+        querystring: MovementList,
+        response: { 200: pageOf(Movement) },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      if ((await findProduct(db, id)) === undefined) throw productNotFound();
+      return sendPage(request, reply, await readPage(db, LEDGER, request.query, selectMovements(db, id)));
+    },
+  );
+}
+
+async function applyChange(
+  trx: Trx,
+  input: { id: number; checkVersion: VersionCheck; change: Partial<ItemFields> },
+): Promise<Product> {
+  await changeProduct(trx, input);
+  const product = await findProduct(trx, input.id);
+  if (product === undefined) throw productNotFound();
+  return product;
+}

@@ -1,0 +1,21 @@
+import type { Module } from "#src/platform/context.ts";
+import { subscribe } from "#src/platform/messaging/event.ts";
+import { orderPlaced } from "./events.ts";
+import { rejectUnprocessable, reserveOrders } from "./reserve-orders.ts";
+import { orderRoutes } from "./routes.ts";
+
+/** Orders that are reserved in one transaction. */
+const RESERVING_BATCH = 200;
+
+export const ordersModule: Module = {
+  name: "orders",
+  routes: orderRoutes,
+  subscriptions: [
+    subscribe(orderPlaced, {
+      consumer: "orders.reserve",
+      maxBatch: RESERVING_BATCH,
+      handle: reserveOrders,
+      onDead: rejectUnprocessable,
+    }),
+  ],
+};

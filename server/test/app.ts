@@ -1,0 +1,102 @@
+import { tmpdir } from "node:os";
+import type { InjectOptions, LightMyRequestResponse } from "fastify";
+import { buildApi, startWorker } from "#src/app.ts";
+import { type Environment, readConfig } from "#src/config.ts";
+import { insertSession, insertUser, updateUser } from "#src/modules/identity/repository.ts";
+import type { Role } from "#src/modules/identity/schemas.ts";
+import type { Context } from "#src/platform/context.ts";
+import type { Db } from "#src/platform/database/database.ts";
+import type { App } from "#src/platform/http/server.ts";
+import { generateKeys } from "#src/platform/security/secrets.ts";
+import { createLog } from "#src/platform/telemetry/log.ts";
+import { cloneDatabase } from "./database.ts";
+import { until } from "./until.ts";
+
+export type Answer = Pick<LightMyRequestResponse, "statusCode" | "headers"> & { body: Record<string, unknown> };
+type Send = (url: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
+/** Somebody who speaks to the API, signed in or not. */
+export type Client = { id: number; get: Send; post: Send; put: Send; patch: Send; delete: Send };
+
+const keys = generateKeys();
+const POOL = "4";
+let people = 0;
+
+/**
+ * The whole product in this process on a database of its own: the API (by `inject`, nothing listens) and a worker.
+ * @param options.worker `false` leaves the worker out, for what happens before it has worked
+ */
+export async function startApp(options: { worker?: boolean; env?: Environment } = {}) {
+  await using undo = new AsyncDisposableStack();
+  const database = undo.use(await cloneDatabase());
+  const settings = {
+    NODE_ENV: "test",
+    DATABASE_URL: database.url,
+    DATABASE_POOL: POOL,
+    METRICS_PORT: "0",
+    ...(await keys),
+  };
+  const config = readConfig({ LOG_LEVEL: "silent", ...settings, ...options.env }, tmpdir());
+  const log = createLog({ logLevel: config.logLevel, process: "test" });
+  const api = await buildApi(config, log);
+  undo.defer(() => api.close());
+  const startTestWorker = async () => {
+    const worker = await startWorker(config, log);
+    return { [Symbol.asyncDispose]: () => worker.close() };
+  };
+  if (options.worker !== false) undo.use(await startTestWorker());
+  const { app, context } = api;
+  const kept = undo.move();
+
+  return {
+    app,
+    context,
+    db: context.db,
+    url: database.url,
+    config,
+    anonymous: clientOf(app, 0, {}),
+    /** A new account with a live session, without the cost of hashing a password. */
+    signUp: (role: Role = "customer") => signUp(app, context, role),
+    startWorker: startTestWorker,
+    drained: () => drained(context.db),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+export type TestApp = Awaited<ReturnType<typeof startApp>>;
+
+async function signUp(app: App, context: Context, role: Role): Promise<Client & { token: string }> {
+  people += 1;
+  const person = { email: `person-${people}@example.org`, full_name: `Person ${people}`, password_hash: "none" };
+  const { id } = await context.db.transaction().execute(async (trx) => {
+    const user = await insertUser(trx, person);
+    return role === "customer" ? user : await updateUser(trx, user.id, { role });
+  });
+  const session_id = await insertSession(context.db, { user_id: id, user_agent: null, days: 1 });
+  const { access_token: token } = await context.tokens.issue({ user_id: id, session_id });
+  return { ...clientOf(app, id, { authorization: `Bearer ${token}` }), token };
+}
+
+function clientOf(app: App, id: number, own: Record<string, string>): Client {
+  const send =
+    (method: NonNullable<InjectOptions["method"]>): Send =>
+    async (url, body, headers = {}) => {
+      const payload = body === undefined ? {} : { payload: body as object };
+      const response = await app.inject({ method, url, headers: { ...own, ...headers }, ...payload });
+      const json = response.headers["content-type"]?.includes("json") === true && response.body !== "";
+      return { statusCode: response.statusCode, headers: response.headers, body: json ? response.json() : {} };
+    };
+  return { id, get: send("GET"), post: send("POST"), put: send("PUT"), patch: send("PATCH"), delete: send("DELETE") };
+}
+
+/** Resolves when no delivery is open; rejects after the deadline and lists what is left. */
+async function drained(db: Db): Promise<void> {
+  const open = () =>
+    db
+      .selectFrom("deliveries")
+      .select(["message_id", "consumer", "attempts", "due_at"])
+      .where("handled_at", "is", null)
+      .where("dead_at", "is", null)
+      .limit(20)
+      .execute();
+  await until(async () => (await open()).length === 0, open);
+}

@@ -1,0 +1,23 @@
+import { setTimeout } from "node:timers/promises";
+
+const DEADLINE_MS = 10_000;
+const LOOK_EVERY_MS = 10;
+
+/**
+ * Waits until a condition holds, and gives what it returned.
+ * @throws Error after 10 seconds, with what `describe` says of the state then
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  describe: () => unknown = () => condition.toString(),
+): Promise<Exclude<T, false | undefined | null>> {
+  const deadline = performance.now() + DEADLINE_MS;
+  for (;;) {
+    const value = await condition();
+    if (value !== false && value !== undefined && value !== null) return value as Exclude<T, false | undefined | null>;
+    if (performance.now() > deadline) {
+      throw new Error(`not within ${DEADLINE_MS} ms: ${JSON.stringify(await describe())}`);
+    }
+    await setTimeout(LOOK_EVERY_MS);
+  }
+}
