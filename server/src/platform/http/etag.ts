@@ -10,7 +10,11 @@ const TAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:\s*,\s*(?:W\/)?"[\x2
  * Sends a single resource with `ETag: "<version>-<hash of the body>"`, or 304 when the client has just this one.
  * The hash is there because a body may change without its version, as a product's availability does.
  */
-export function sendVersioned(request: FastifyRequest, reply: FastifyReply, resource: { version: number }): FastifyReply {
+export function sendVersioned(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  resource: { version: number },
+): FastifyReply {
   const body = reply.serialize(resource) as string;
   const hash = createHash("sha1").update(body).digest("base64url").slice(0, HASH_LENGTH);
   const etag = `"${resource.version}-${hash}"`;
@@ -27,7 +31,9 @@ export function checkIfMatch(request: FastifyRequest, version: number): void {
   const sent = request.headers["if-match"];
   if (sent === undefined || sent.trim() === "*") return;
   if (!TAG_LIST.test(sent)) throw badRequest({ detail: "If-Match must be * or a list of entity tags in quotes" });
-  const versions = (sent.match(TAG) ?? []).filter((tag) => !tag.startsWith("W/")).map((tag) => /^"(\d+)-?/.exec(tag)?.[1]);
+  const versions = (sent.match(TAG) ?? [])
+    .filter((tag) => !tag.startsWith("W/"))
+    .map((tag) => /^"(\d+)-?/.exec(tag)?.[1]);
   if (!versions.includes(String(version))) throw stale({ detail: `the current version is ${version}` });
 }
 

@@ -158,7 +158,11 @@ async function count<Table extends keyof Tables, Row>(
   db: DbOrTrx,
   rows: SelectQueryBuilder<Tables, Table, Row>,
 ): Promise<number | undefined> {
-  const counted = rows.clearSelect().clearOrderBy().select(sql`1`.as("one")).limit(MAX_COUNTED + 1);
+  const counted = rows
+    .clearSelect()
+    .clearOrderBy()
+    .select(sql`1`.as("one"))
+    .limit(MAX_COUNTED + 1);
   const { total } = await db
     .selectFrom(counted.as("counted"))
     .select((select) => select.fn.countAll<number>().as("total"))

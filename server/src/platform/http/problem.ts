@@ -48,7 +48,8 @@ const LAST_ERROR_STATUS = 599;
  */
 export function problem(code: string, status: number, title: string): ProblemFactory {
   if (!CODE.test(code)) throw new Error(`problem code "${code}" must look like "order.not_found"`);
-  if (status < FIRST_ERROR_STATUS || status > LAST_ERROR_STATUS) throw new Error(`${code}: ${status} is no error status`);
+  if (status < FIRST_ERROR_STATUS || status > LAST_ERROR_STATUS)
+    throw new Error(`${code}: ${status} is no error status`);
   if (declared.has(code)) throw new Error(`the problem "${code}" is declared twice`);
   const kind: ProblemKind = { code, status, title };
   declared.set(code, kind);

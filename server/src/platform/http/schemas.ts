@@ -1,10 +1,20 @@
-import Type, { type Static, type TObject, type TObjectOptions, type TProperties, type TSchema, type TStringOptions } from "typebox";
+import Type, {
+  type Static,
+  type TObject,
+  type TObjectOptions,
+  type TProperties,
+  type TSchema,
+  type TStringOptions,
+} from "typebox";
 
 /** Most cents that one amount may have: far below 2^53, so that sums stay exact in a JavaScript number. */
 export const MAX_MONEY_CENTS = 1_000_000_000_000;
 
 /** An object that refuses unknown fields. */
-export function Strict<Properties extends TProperties>(properties: Properties, options?: TObjectOptions): TObject<Properties> {
+export function Strict<Properties extends TProperties>(
+  properties: Properties,
+  options?: TObjectOptions,
+): TObject<Properties> {
   return Type.Object(properties, { ...options, additionalProperties: false });
 }
 

@@ -14,7 +14,9 @@ const MAX_ERRORS = 50;
 export function installValidation(app: FastifyInstance): void {
   const strict = withFormats(new Ajv({ ...RULES, coerceTypes: false }));
   const coercing = withFormats(new Ajv({ ...RULES, coerceTypes: true }));
-  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === "body" ? strict : coercing).compile(schema as object));
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === "body" ? strict : coercing).compile(schema as object),
+  );
   app.setSchemaErrorFormatter((errors, part) => {
     // An id that can't be one names nothing: the answer is the same as for one that does not exist.
     if (part === "params") return unknownPath();
@@ -34,7 +36,8 @@ function describe(error: ErrorObject): InputError {
   if (error.keyword === "additionalProperties") {
     return { path: join(at, String(params["additionalProperty"])), message: "is not a field that is known here" };
   }
-  if (error.keyword === "required") return { path: join(at, String(params["missingProperty"])), message: "is required" };
+  if (error.keyword === "required")
+    return { path: join(at, String(params["missingProperty"])), message: "is required" };
   if (error.keyword === "const") return { path: at, message: `must be ${JSON.stringify(params["allowedValue"])}` };
   return { path: at, message: error.message ?? "is wrong" };
 }

@@ -33,7 +33,10 @@ export function createLog(config: { logLevel: string; process: string }, destina
       timestamp: timeField,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: errorChain },
-      redact: { paths: SECRETS.flatMap((name) => [name, name.startsWith("[") ? `*${name}` : `*.${name}`]), censor: "***" },
+      redact: {
+        paths: SECRETS.flatMap((name) => [name, name.startsWith("[") ? `*${name}` : `*.${name}`]),
+        censor: "***",
+      },
     },
     destination ?? standardOutput(),
   );

@@ -13,11 +13,11 @@ export type Origin = {
   cause: number | null;
 };
 
-/** The origin of something that no request began: a seed, a schedule, a command. */
-export function newOrigin(known: { user_id?: number } = {}): Origin {
+/** The origin of something that no request began, or of what goes on in a known trace: a seed, a schedule, a command. */
+export function newOrigin(known: { user_id?: number; correlation_id?: string; traceparent?: string } = {}): Origin {
   return {
-    correlation_id: randomUUID(),
-    traceparent: childTraceparent(undefined),
+    correlation_id: known.correlation_id ?? randomUUID(),
+    traceparent: childTraceparent(known.traceparent),
     user_id: known.user_id ?? null,
     cause: null,
   };

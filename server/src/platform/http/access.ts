@@ -1,0 +1,68 @@
+import type { FastifyRequest, onRequestHookHandler, RouteOptions } from "fastify";
+import { isUnavailable } from "#src/platform/database/errors.ts";
+import { forbidden, unauthenticated } from "./errors.ts";
+import type { Problem } from "./problem.ts";
+import type { Access, App, ServerOptions, User } from "./server.ts";
+
+const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+const INVALID_TOKEN = 'Bearer realm="shopfloor", error="invalid_token"';
+const ROLES: Record<Access, User["role"][]> = {
+  anyone: [],
+  user: ["customer", "staff", "admin"],
+  staff: ["staff", "admin"],
+  admin: ["admin"],
+};
+
+/**
+ * Makes every route say who may use it, and keeps the others out: 401 with a challenge (RFC 6750) without a valid token,
+ * 403 with the wrong role. Where anyone is let in, a valid token still tells who it is and a bad one is ignored.
+ * @throws Error at the registration of a route without `config.access`
+ */
+export function installAccess(app: App, options: ServerOptions): void {
+  app.addHook("onRoute", (route) => {
+    // The documentation's own pages come from a plugin that knows nothing of access.
+    if (route.config === undefined && route.url.startsWith("/docs")) route.config = { access: "anyone" };
+    const access = route.config?.access;
+    if (access === undefined) throw new Error(`${String(route.method)} ${route.url}: config.access is missing`);
+    const record = options.metrics.recorderOf(String(route.method), route.url);
+    prepend(route, [enter({ url: route.url, record }), guard(access, options.authenticate)]);
+  });
+}
+
+function prepend(route: RouteOptions, hooks: onRequestHookHandler[]): void {
+  const own = route.onRequest === undefined ? [] : [route.onRequest].flat();
+  route.onRequest = [...hooks, ...own];
+}
+
+function enter(known: FastifyRequest["exchange"]["route"]): onRequestHookHandler {
+  return (request, _reply, done) => {
+    request.exchange.route = known;
+    done();
+  };
+}
+
+function guard(access: Access, authenticate: ServerOptions["authenticate"]): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const { authorization } = request.headers;
+    if (authorization === undefined) {
+      done(access === "anyone" ? undefined : unauthenticated());
+      return;
+    }
+    const token = BEARER.exec(authorization)?.[1];
+    const identified = token === undefined ? Promise.resolve(undefined) : authenticate(token);
+    identified.then(
+      (user) => {
+        request.user = user;
+        done(refusal(access, user));
+      },
+      // Not known who it is: where anyone may in, that is no reason to refuse; elsewhere nobody gets in.
+      (error: Error) => done(access === "anyone" && isUnavailable(error) ? undefined : error),
+    );
+  };
+}
+
+function refusal(access: Access, user: User | undefined): Problem | undefined {
+  if (access === "anyone") return undefined;
+  if (user === undefined) return unauthenticated({ headers: { "www-authenticate": INVALID_TOKEN } });
+  return ROLES[access].includes(user.role) ? undefined : forbidden();
+}

@@ -1,0 +1,131 @@
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyRequest,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from "fastify";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { Config } from "#src/config.ts";
+import type { Log } from "#src/platform/telemetry/log.ts";
+import type { Metrics } from "#src/platform/telemetry/metrics.ts";
+import type { Origin } from "#src/platform/telemetry/origin.ts";
+import { installAccess } from "./access.ts";
+import { installBodyParsers, installFormParser } from "./body.ts";
+import { answerClientError } from "./client-error.ts";
+import { correlationIdOf, type Exchange, exchangeStarter, originOf } from "./exchange.ts";
+import { installFailures, sendFailure } from "./failures.ts";
+import { healthRoutes } from "./health.ts";
+import { installMethodTable } from "./not-found.ts";
+import { installOpenApi } from "./openapi.ts";
+import { mistakeInHead } from "./request-checks.ts";
+import { installTrafficLimits } from "./traffic-limits.ts";
+import { installValidation } from "./validation.ts";
+
+export type Role = "customer" | "staff" | "admin";
+export type User = { id: number; role: Role; session_id: string };
+
+/** Who may use a route. `user` is everybody who is signed in; `staff` includes admins. */
+export type Access = "anyone" | "user" | "staff" | "admin";
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    access: Access;
+    /** takes an `Idempotency-Key`; documented with the operation */
+    idempotent?: boolean;
+    /** takes `application/x-www-form-urlencoded` too */
+    form?: boolean;
+    /** answers for as long as the client listens, so the deadline of an answer does not hold */
+    endless?: boolean;
+    /** requests a minute in production, where the general reads and writes don't fit */
+    perMinute?: number | "unlimited";
+  }
+  interface FastifyRequest {
+    /** who sent a valid access token; always there on routes whose access is not `anyone` */
+    user: User | undefined;
+    readonly origin: Origin;
+    exchange: Exchange;
+  }
+}
+
+export type ServerOptions = {
+  config: Pick<Config, "production" | "publicUrl" | "metricsToken" | "trustedProxies" | "rateLimitScale">;
+  log: Log;
+  metrics: Metrics;
+  /** Tells whose token it is; undefined for a bad one. A rejection is not a no: the request is answered 503. */
+  authenticate(token: string): Promise<User | undefined>;
+  /** What readiness depends on; a check that rejects has failed. Without `database` there is nothing to serve. */
+  checks: Record<string, () => Promise<void>>;
+};
+
+export const BODY_LIMIT_BYTES = 64 * 1_024;
+const HEADERS_TIMEOUT_MS = 4_000;
+/** For headers and body together: a body that trickles in would otherwise hold its connection for ever. */
+const REQUEST_TIMEOUT_MS = 5_000;
+const CONNECTIONS_CHECK_MS = 1_000;
+/** Above the 60 s of common load balancers, which must be the ones to hang up first. */
+const KEEP_ALIVE_MS = 72_000;
+const MAX_CONNECTIONS = 10_000;
+const MAX_PARAM_LENGTH = 100;
+/** Headers are counted by ourselves: past this many Node drops them silently, maybe the one that matters. */
+const NODE_MAX_HEADERS = 2_000;
+
+/**
+ * The edge, once for all routes: identifiers, time-outs, strict input, who may do what, problems, limits, documentation.
+ * Routes are registered on the result; each must say `config: { access }`, else the start fails.
+ */
+export async function createHttpServer(options: ServerOptions): Promise<App> {
+  const begin = exchangeStarter(options);
+  const app = Fastify({
+    http: {
+      connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+    },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    bodyLimit: BODY_LIMIT_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    trustProxy: options.config.trustedProxies.length > 0 ? options.config.trustedProxies : false,
+    genReqId: correlationIdOf,
+    return503OnClosing: false,
+    clientErrorHandler: answerClientError(options),
+    frameworkErrors: (error, request, reply) => {
+      begin(request, reply);
+      void sendFailure(options, error, { request, reply });
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = MAX_CONNECTIONS;
+  app.server.maxHeadersCount = NODE_MAX_HEADERS;
+  app.decorateRequest("user", undefined);
+  app.decorateRequest("origin", { getter: originOf });
+  app.addHook("onRequest", (request, reply, done) => {
+    begin(request, reply);
+    done(mistakeInHead(request.raw));
+  });
+  installFailures(app, options);
+  installBodyParsers(app);
+  installFormParser(app);
+  installValidation(app);
+  installMethodTable(app);
+  installAccess(app, options);
+  installTrafficLimits(app, options.config);
+  await installOpenApi(app, options.config);
+  await app.register(async (scope) => healthRoutes(scope, options));
+  return app;
+}
+
+/** The signed-in user of a request; for routes whose access is not `anyone`, where there always is one. */
+export function requireUser(request: FastifyRequest): User {
+  if (request.user === undefined) throw new Error("this route lets anyone in, so there may be no user");
+  return request.user;
+}
