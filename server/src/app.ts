@@ -63,8 +63,11 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
 }
 
 /** The API with all routes, not yet listening; `close` ends what it holds open. */
-export async function buildApi(config: Config, log: Log): Promise<{ app: App; context: Context; close(): Promise<void> }> {
-  const { context, metrics, close } = await createProcess(config, "api", log);
+export async function buildApi(
+  config: Config,
+  log: Log,
+): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
+  const { context, pool, metrics, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
   const checks = { database: databaseCheck(context, config) };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks });
@@ -73,6 +76,7 @@ export async function buildApi(config: Config, log: Log): Promise<{ app: App; co
   return {
     app,
     context,
+    pool,
     async close() {
       await app.close();
       await close();

@@ -44,7 +44,9 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     return { [Symbol.asyncDispose]: () => worker.close() };
   };
   if (options.worker !== false) undo.use(await startTestWorker());
-  const { app, context } = api;
+  const { app, context, pool } = api;
+  let statements = 0;
+  pool.on("acquire", () => (statements += 1));
   const kept = undo.move();
 
   return {
@@ -57,6 +59,8 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     /** A new account with a live session, without the cost of hashing a password. */
     signUp: (role: Role = "customer") => signUp(app, context, role),
     startWorker: startTestWorker,
+    /** Statements outside of transactions so far: each of them takes a connection for itself. */
+    statements: () => statements,
     drained: () => drained(context.db),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };

@@ -122,7 +122,7 @@ test("a message that comes again reserves nothing again", async () => {
   const buyer = await shop.signUp();
   await order(buyer, [[kettle, 2]]);
   await shop.drained();
-  await shop.db.updateTable("deliveries").set({ handled_at: null, attempts: 0 }).execute();
+  await shop.db.updateTable("deliveries").set({ handled_at: null, attempts: 0, due_at: new Date(0).toISOString() }).execute();
   await shop.drained();
   expect(await available(shop, kettle)).toBe(3);
   expect(await statuses(shop)).toEqual({ reserved: 1 });
