@@ -43,7 +43,8 @@ export async function seedDemo(
     return await db.transaction().execute(async (trx) => {
       // Two seeders at once: the second waits here, and then finds the first one's accounts.
       await sql`LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE`.execute(trx);
-      if ((await trx.selectFrom("users").select("id").limit(1).executeTakeFirst()) !== undefined) return { seeded: false };
+      if ((await trx.selectFrom("users").select("id").limit(1).executeTakeFirst()) !== undefined)
+        return { seeded: false };
       await seedUsers(trx, wrote);
       await seedProducts(trx, wrote);
       await seedItems(trx, wrote);
@@ -62,7 +63,10 @@ async function seedUsers(trx: Trx, wrote: Wrote): Promise<void> {
   const passwords = createPasswords();
   for (const [index, { email, password, role }] of demoLogins.entries()) {
     const user = { id: index + 1, email, role, full_name: NAMES[index] ?? email };
-    await trx.insertInto("users").values({ ...user, password_hash: await passwords.hash(password) }).execute();
+    await trx
+      .insertInto("users")
+      .values({ ...user, password_hash: await passwords.hash(password) })
+      .execute();
     wrote(1);
   }
   await passwords.close();
@@ -72,16 +76,32 @@ async function seedProducts(trx: Trx, wrote: Wrote): Promise<void> {
   const correlation_id = "demo-data";
   for (const [index, { stock, name, ...product }] of demoProducts.entries()) {
     const item_id = index + 1;
-    await trx.insertInto("items").values({ id: item_id, owner_id: STAFF_ID, title: name, tracked: true, ...product }).execute();
+    await trx
+      .insertInto("items")
+      .values({ id: item_id, owner_id: STAFF_ID, title: name, tracked: true, ...product })
+      .execute();
     await trx.insertInto("stock_levels").values({ item_id, on_hand: stock }).execute();
-    const movement = { item_id, kind: "adjusted" as const, on_hand_delta: stock, reason: "first stock", user_id: STAFF_ID };
-    await trx.insertInto("stock_movements").values({ ...movement, correlation_id }).execute();
+    const movement = {
+      item_id,
+      kind: "adjusted" as const,
+      on_hand_delta: stock,
+      reason: "first stock",
+      user_id: STAFF_ID,
+    };
+    await trx
+      .insertInto("stock_movements")
+      .values({ ...movement, correlation_id })
+      .execute();
     wrote(1);
   }
 }
 
 async function seedItems(trx: Trx, wrote: Wrote): Promise<void> {
-  const rows = demoItems.map((item, index) => ({ id: demoProducts.length + index + 1, owner_id: CUSTOMER_ID, ...item }));
+  const rows = demoItems.map((item, index) => ({
+    id: demoProducts.length + index + 1,
+    owner_id: CUSTOMER_ID,
+    ...item,
+  }));
   await trx.insertInto("items").values(rows).execute();
   wrote(rows.length);
 }
@@ -89,13 +109,18 @@ async function seedItems(trx: Trx, wrote: Wrote): Promise<void> {
 // Rows with fixed ids leave the sequences behind them: the next insert would collide.
 async function alignSequences(trx: Trx): Promise<void> {
   for (const table of ["users", "items"]) {
-    await sql`SELECT setval(pg_get_serial_sequence(${table}, 'id'), (SELECT max(id) FROM ${sql.table(table)}))`.execute(trx);
+    await sql`SELECT setval(pg_get_serial_sequence(${table}, 'id'), (SELECT max(id) FROM ${sql.table(table)}))`.execute(
+      trx,
+    );
   }
 }
 
 /** Orders are placed like any other, so that the worker has something to do when it starts. */
 async function seedOrders(trx: Trx, wrote: Wrote): Promise<void> {
-  const prices = await priceProducts(trx, demoProducts.map((_, index) => index + 1));
+  const prices = await priceProducts(
+    trx,
+    demoProducts.map((_, index) => index + 1),
+  );
   const orders = Array.from({ length: ORDERS }, (_, index) => {
     const items = [
       { product_id: (index % demoProducts.length) + 1, quantity: (index % 3) + 1 },

@@ -119,7 +119,9 @@ export async function startWorker(
   return {
     async close() {
       const done = Promise.all([retention.stop(), ...consumers.map((consumer) => consumer.drain())]);
-      await withDeadline(done, WORKER_DRAIN_MS, () => log.warn("a handler did not end in time; its lease will run out"));
+      await withDeadline(done, WORKER_DRAIN_MS, () =>
+        log.warn("a handler did not end in time; its lease will run out"),
+      );
       await status.close();
       await close();
     },
@@ -127,7 +129,10 @@ export async function startWorker(
 }
 
 /** Applies what is pending (or takes it back) and tells the database which consumers there are. */
-export async function migrateDatabase(databaseUrl: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
+export async function migrateDatabase(
+  databaseUrl: string,
+  options: MigrateOptions = {},
+): Promise<{ applied: string[] }> {
   const result = await migrate(databaseUrl, options);
   if (options.direction !== undefined && options.direction !== "up") return result;
   const log = createLog({ logLevel: "silent", process: "migrate" });

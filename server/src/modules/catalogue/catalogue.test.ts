@@ -23,7 +23,11 @@ test("only its owner or an admin changes an item, and only an admin lists one fo
   await using shop = await startApp({ worker: false });
   const [owner, other, admin] = [await shop.signUp(), await shop.signUp(), await shop.signUp("admin")];
   const path = String((await owner.post("/api/v1/items", { title: "Mine" })).headers.location);
-  for (const refused of [await other.put(path, { title: "x" }), await other.patch(path, {}), await other.delete(path)]) {
+  for (const refused of [
+    await other.put(path, { title: "x" }),
+    await other.patch(path, {}),
+    await other.delete(path),
+  ]) {
     expect([refused.statusCode, refused.body["code"]]).toEqual([403, "item.not_owner"]);
   }
   expect((await admin.patch(path, { title: "Moderated" })).statusCode).toBe(200);
@@ -42,7 +46,9 @@ test("of a hundred writers who read the same version, one wins and the others ar
   const created = await owner.post("/api/v1/items", { title: "Contested" });
   const path = String(created.headers.location);
   const etag = String((await owner.get(path)).headers.etag);
-  const racing = Array.from({ length: 100 }, (_, index) => owner.put(path, { title: `${index}` }, { "if-match": etag }));
+  const racing = Array.from({ length: 100 }, (_, index) =>
+    owner.put(path, { title: `${index}` }, { "if-match": etag }),
+  );
   const statuses = (await Promise.all(racing)).map((answer) => answer.statusCode);
   expect(statuses.toSorted()).toEqual([200, ...Array(99).fill(412)]);
 });
@@ -50,7 +56,9 @@ test("of a hundred writers who read the same version, one wins and the others ar
 test("a reader who has the current body gets 304, and a product's stock counts as part of the body", async () => {
   await using shop = await startApp({ worker: false });
   const staff = await shop.signUp("staff");
-  const path = String((await staff.post("/api/v2/products", { name: "Kettle", price_cents: 1, stock: 5 })).headers.location);
+  const path = String(
+    (await staff.post("/api/v2/products", { name: "Kettle", price_cents: 1, stock: 5 })).headers.location,
+  );
   const { etag } = (await staff.get(path)).headers;
   const unchanged = { "if-none-match": String(etag) };
   expect((await staff.get(path, undefined, unchanged)).statusCode).toBe(304);
@@ -62,9 +70,13 @@ test("pages by skip and by cursor show every item once, in the same order, whate
   await using shop = await startApp({ worker: false });
   const owner = await shop.signUp();
   const count = 23;
-  await Promise.all(Array.from({ length: count }, (_, n) => owner.post("/api/v1/items", { title: `T${n % 4}`, price_cents: n % 5 })));
+  await Promise.all(
+    Array.from({ length: count }, (_, n) => owner.post("/api/v1/items", { title: `T${n % 4}`, price_cents: n % 5 })),
+  );
   for (const sort of ["-created_at", "price_cents", "title,-price_cents", "-title,id"]) {
-    const bySkip = await Promise.all([0, 10, 20].map((skip) => owner.get(`/api/v1/items?limit=10&skip=${skip}&sort=${sort}`)));
+    const bySkip = await Promise.all(
+      [0, 10, 20].map((skip) => owner.get(`/api/v1/items?limit=10&skip=${skip}&sort=${sort}`)),
+    );
     expect(bySkip[0]?.body["total"]).toBe(count);
     const expected = bySkip.flatMap((page) => ids(page.body));
     expect(new Set(expected).size).toBe(count);
@@ -87,7 +99,9 @@ test("a cursor that was tampered with, of another sort, or with skip is refused 
 test("a page of one and a page of a hundred take the same number of statements", async () => {
   await using shop = await startApp({ worker: false });
   const owners = await Promise.all(Array.from({ length: 10 }, () => shop.signUp()));
-  await Promise.all(owners.flatMap((owner) => Array.from({ length: 11 }, () => owner.post("/api/v1/items", { title: "T" }))));
+  await Promise.all(
+    owners.flatMap((owner) => Array.from({ length: 11 }, () => owner.post("/api/v1/items", { title: "T" }))),
+  );
   const counts: number[] = [];
   for (const limit of [1, 100]) {
     const before = shop.statements();
@@ -117,9 +131,14 @@ test("a product is an item that is sold from stock: made by one path, read by th
   const staff = await shop.signUp("staff");
   const product = (await staff.post("/api/v2/products", { name: "Kettle", price_cents: 4_990, stock: 5 })).body;
   expect(product).toMatchObject({ name: "Kettle", available: 5, in_stock: true });
-  expect((await shop.anonymous.get(`/api/v1/items/${product["id"]}`)).body).toMatchObject({ title: "Kettle", tracked: true });
+  expect((await shop.anonymous.get(`/api/v1/items/${product["id"]}`)).body).toMatchObject({
+    title: "Kettle",
+    tracked: true,
+  });
   const item = (await staff.post("/api/v1/items", { title: "Bicycle" })).body;
-  expect((await shop.anonymous.get(`/api/v2/products/${item["id"]}`)).body).toMatchObject({ code: "product.not_found" });
+  expect((await shop.anonymous.get(`/api/v2/products/${item["id"]}`)).body).toMatchObject({
+    code: "product.not_found",
+  });
   expect((await staff.patch(`/api/v2/products/${item["id"]}`, { name: "x" })).statusCode).toBe(404);
 });
 
@@ -127,7 +146,10 @@ test("only staff puts products on the shelf and moves stock", async () => {
   await using shop = await startApp({ worker: false });
   const [customer, staff] = [await shop.signUp(), await shop.signUp("staff")];
   const product = { name: "Kettle", price_cents: 1, stock: 1 };
-  expect((await customer.post("/api/v2/products", product)).body).toMatchObject({ status: 403, code: "auth.forbidden" });
+  expect((await customer.post("/api/v2/products", product)).body).toMatchObject({
+    status: 403,
+    code: "auth.forbidden",
+  });
   const path = String((await staff.post("/api/v2/products", product)).headers.location);
   expect((await customer.post(`${path}/stock`, { delta: 1, reason: "r" })).statusCode).toBe(403);
   expect((await customer.get(`${path}/movements`)).statusCode).toBe(403);
@@ -137,7 +159,9 @@ test("only staff puts products on the shelf and moves stock", async () => {
 test("the ledger has every movement, and the stock never goes below nothing", async () => {
   await using shop = await startApp({ worker: false });
   const staff = await shop.signUp("staff");
-  const path = String((await staff.post("/api/v2/products", { name: "Kettle", price_cents: 1, stock: 5 })).headers.location);
+  const path = String(
+    (await staff.post("/api/v2/products", { name: "Kettle", price_cents: 1, stock: 5 })).headers.location,
+  );
   expect((await staff.post(`${path}/stock`, { delta: -2, reason: "broken" })).statusCode).toBe(201);
   const refused = await staff.post(`${path}/stock`, { delta: -4, reason: "wishful" });
   expect(refused.body).toMatchObject({ status: 409, code: "stock.in_use" });
@@ -175,7 +199,7 @@ test("a SKU stands for one item; an archived one gives it free", async () => {
 
 async function walk(client: Client, start: string): Promise<unknown[]> {
   const seen: unknown[] = [];
-  for (let url: string | undefined = start; url !== undefined; ) {
+  for (let url: string | undefined = start; url !== undefined;) {
     const { body, headers } = await client.get(url);
     seen.push(...ids(body));
     url = /<([^>]+)>; rel="next"/.exec(String(headers["link"]))?.[1];

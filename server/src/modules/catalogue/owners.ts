@@ -5,7 +5,10 @@ import type { Item } from "./schemas.ts";
 
 /** Puts the owners' names to items: one statement, whatever the size of the page. */
 export async function withOwners(db: DbOrTrx, items: ItemRow[]): Promise<Item[]> {
-  const people = await listPeople(db, items.map((item) => item.owner_id));
+  const people = await listPeople(
+    db,
+    items.map((item) => item.owner_id),
+  );
   return items.map((item) => {
     const owner = people.get(item.owner_id) ?? { id: item.owner_id, full_name: "" };
     return { ...item, owner };

@@ -1,6 +1,12 @@
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { type Allocation, allocate, type StockRequest } from "./allocate.ts";
-import { closeReservations, findPrices, lockLevels, lockReservedLevels, writeReservations } from "./stock-repository.ts";
+import {
+  closeReservations,
+  findPrices,
+  lockLevels,
+  lockReservedLevels,
+  writeReservations,
+} from "./stock-repository.ts";
 
 export type Price = { id: number; name: string; price_cents: number };
 
@@ -31,6 +37,9 @@ export async function reserveStock(trx: Trx, requests: StockRequest[]): Promise<
  */
 export async function releaseStock(trx: Trx, orders: { order_id: number; correlation_id: string }[]): Promise<void> {
   if (orders.length === 0) return;
-  await lockReservedLevels(trx, orders.map((order) => order.order_id));
+  await lockReservedLevels(
+    trx,
+    orders.map((order) => order.order_id),
+  );
   await closeReservations(trx, orders);
 }

@@ -65,7 +65,9 @@ export async function insertItem(
   trx: Trx,
   item: ItemFields & { owner_id: number; tracked: boolean },
 ): Promise<ItemRow> {
-  return await refuseTakenSku(() => trx.insertInto("items").values(item).returning(ITEM_COLUMNS).executeTakeFirstOrThrow());
+  return await refuseTakenSku(() =>
+    trx.insertInto("items").values(item).returning(ITEM_COLUMNS).executeTakeFirstOrThrow(),
+  );
 }
 
 export async function updateItem(trx: Trx, id: number, change: Partial<ItemFields>): Promise<ItemRow> {

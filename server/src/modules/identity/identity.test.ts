@@ -21,7 +21,10 @@ test("who registers can log in with either login, and reads the account with the
   });
   for (const token of [json.body, form.json<Record<string, unknown>>()]) {
     expect(token).toMatchObject({ token_type: "bearer", expires_in: 900 });
-    expect(await me(shop, String(token["access_token"]))).toMatchObject({ statusCode: 200, body: { email: ann.email } });
+    expect(await me(shop, String(token["access_token"]))).toMatchObject({
+      statusCode: 200,
+      body: { email: ann.email },
+    });
   }
 });
 
@@ -43,7 +46,9 @@ test("one address in other letters is the same account", async () => {
 
 test("twenty registrations of one address at once make one account", async () => {
   await using shop = await startApp({ worker: false });
-  const answers = await Promise.all(Array.from({ length: 20 }, () => shop.anonymous.post("/api/v1/users/register", ann)));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => shop.anonymous.post("/api/v1/users/register", ann)),
+  );
   expect(answers.map((answer) => answer.statusCode).toSorted()).toEqual([201, ...Array(19).fill(409)]);
 });
 
@@ -74,8 +79,16 @@ test("a wrong password, an unknown name and a disabled account are told the same
   await using shop = await startApp({ worker: false });
   await shop.anonymous.post("/api/v1/users/register", ann);
   const same = { "x-correlation-id": "same" };
-  const wrong = await shop.anonymous.post("/api/v1/users/login", { email: ann.email, password: "wrong password" }, same);
-  const unknown = await shop.anonymous.post("/api/v1/users/login", { email: "bob@example.com", password: "wrong password" }, same);
+  const wrong = await shop.anonymous.post(
+    "/api/v1/users/login",
+    { email: ann.email, password: "wrong password" },
+    same,
+  );
+  const unknown = await shop.anonymous.post(
+    "/api/v1/users/login",
+    { email: "bob@example.com", password: "wrong password" },
+    same,
+  );
   await shop.db.updateTable("users").set({ status: "disabled" }).execute();
   const disabled = await shop.anonymous.post("/api/v1/users/login", { email: ann.email, password: ann.password }, same);
   expect(wrong.statusCode).toBe(401);
@@ -101,12 +114,23 @@ test("a revoked session, a disabled account and a changed role count within a se
   const [revoked, disabled, promoted] = [await shop.signUp(), await shop.signUp(), await shop.signUp()];
   for (const one of [revoked, disabled]) expect((await one.get("/api/v1/users/me")).statusCode).toBe(200);
   expect((await promoted.post("/api/v2/products", { name: "Kettle", price_cents: 1 })).statusCode).toBe(403);
-  await shop.db.updateTable("sessions").set({ revoked_at: new Date().toISOString() }).where("user_id", "=", revoked.id).execute();
+  await shop.db
+    .updateTable("sessions")
+    .set({ revoked_at: new Date().toISOString() })
+    .where("user_id", "=", revoked.id)
+    .execute();
   await shop.db.updateTable("users").set({ status: "disabled" }).where("id", "=", disabled.id).execute();
-  const { email } = await shop.db.selectFrom("users").select("email").where("id", "=", promoted.id).executeTakeFirstOrThrow();
+  const { email } = await shop.db
+    .selectFrom("users")
+    .select("email")
+    .where("id", "=", promoted.id)
+    .executeTakeFirstOrThrow();
   expect(await grantRole(shop.db, email.toUpperCase(), "staff")).toMatchObject({ role: "staff" });
-  for (const one of [revoked, disabled]) await until(async () => (await one.get("/api/v1/users/me")).statusCode === 401);
-  await until(async () => (await promoted.post("/api/v2/products", { name: "Kettle", price_cents: 1 })).statusCode === 201);
+  for (const one of [revoked, disabled])
+    await until(async () => (await one.get("/api/v1/users/me")).statusCode === 401);
+  await until(
+    async () => (await promoted.post("/api/v2/products", { name: "Kettle", price_cents: 1 })).statusCode === 201,
+  );
 });
 
 test("tokens that are not ours, or no longer, are refused, and each refusal says which scheme is wanted", async () => {
@@ -154,7 +178,10 @@ test("no password and no token is kept as it was sent", async () => {
   await using shop = await startApp({ worker: false });
   await shop.anonymous.post("/api/v1/users/register", ann);
   const token = String((await logIn(shop, ann)).body["access_token"]);
-  const rows = [await shop.db.selectFrom("users").selectAll().execute(), await shop.db.selectFrom("sessions").selectAll().execute()];
+  const rows = [
+    await shop.db.selectFrom("users").selectAll().execute(),
+    await shop.db.selectFrom("sessions").selectAll().execute(),
+  ];
   const stored = JSON.stringify(rows);
   const digests = [ann.password, token, createHash("sha256").update(ann.password).digest("hex")];
   expect(digests.filter((secret) => stored.includes(secret))).toEqual([]);
@@ -165,7 +192,10 @@ test("an account is changed with the version that was read, and refused with an 
   const user = await shop.signUp();
   const { headers } = await user.get("/api/v1/users/me");
   const ifMatch = { "if-match": String(headers.etag) };
-  expect((await user.patch("/api/v1/users/me", { full_name: "Ann B." }, ifMatch)).body).toMatchObject({ full_name: "Ann B.", version: 2 });
+  expect((await user.patch("/api/v1/users/me", { full_name: "Ann B." }, ifMatch)).body).toMatchObject({
+    full_name: "Ann B.",
+    version: 2,
+  });
   expect((await user.patch("/api/v1/users/me", { full_name: "Ann C." }, ifMatch)).statusCode).toBe(412);
   expect((await user.patch("/api/v1/users/me", { role: "admin" })).statusCode).toBe(422);
 });

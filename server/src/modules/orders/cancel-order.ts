@@ -13,10 +13,7 @@ import { maySee } from "./visibility.ts";
  * Cancels an order and gives back what it holds, both or neither.
  * @throws orderNotFound (404) also for an order of somebody else, notCancellable (409) when it is too late
  */
-export async function cancelOrder(
-  context: Context,
-  input: { id: number; user: User; origin: Origin },
-): Promise<Order> {
+export async function cancelOrder(context: Context, input: { id: number; user: User; origin: Origin }): Promise<Order> {
   return await transact(context, async (trx) => {
     const [order] = await lockOrders(trx, [input.id]);
     if (order === undefined || !maySee(input.user, order)) throw orderNotFound();

@@ -50,7 +50,18 @@ test("orders that share products in opposite order all end, and nothing deadlock
   const buyer = await shop.signUp();
   const placed = await Promise.all(
     Array.from({ length: 100 }, (_, index) =>
-      order(buyer, index % 2 === 0 ? [[kettle, 1], [teapot, 1]] : [[teapot, 1], [kettle, 1]]),
+      order(
+        buyer,
+        index % 2 === 0
+          ? [
+              [kettle, 1],
+              [teapot, 1],
+            ]
+          : [
+              [teapot, 1],
+              [kettle, 1],
+            ],
+      ),
     ),
   );
   const cancelled = await Promise.all(
@@ -67,7 +78,10 @@ test("a short order is rejected whole, with what was missing, and takes nothing 
   await using shop = await startApp();
   const [kettle, teapot] = [await stocked(shop, { stock: 5 }), await stocked(shop, { stock: 1 })];
   const buyer = await shop.signUp();
-  const placed = await order(buyer, [[kettle, 2], [teapot, 3]]);
+  const placed = await order(buyer, [
+    [kettle, 2],
+    [teapot, 3],
+  ]);
   await shop.drained();
   expect((await buyer.get(String(placed.headers.location))).body).toMatchObject({
     status: "rejected",
@@ -96,7 +110,12 @@ test("a poison message in a batch of 200 dies alone: 199 orders are reserved", a
 });
 
 const poison = {
-  origin: { correlation_id: "poison", traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, user_id: null, cause: null },
+  origin: {
+    correlation_id: "poison",
+    traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`,
+    user_id: null,
+    cause: null,
+  },
   payload: { order_id: "poison" as never },
 };
 
@@ -106,7 +125,10 @@ test("an order that can never be processed ends as rejected instead of staying p
   const buyer = await shop.signUp();
   await shop.db.insertInto("subscriptions").values({ topic: "order.placed", consumer: "orders.reserve" }).execute();
   const placed = await order(buyer, [[kettle, 1]]);
-  await shop.db.updateTable("deliveries").set({ attempts: 5, due_at: new Date(0).toISOString() }).execute();
+  await shop.db
+    .updateTable("deliveries")
+    .set({ attempts: 5, due_at: new Date(0).toISOString() })
+    .execute();
   await using _worker = await shop.startWorker();
   await shop.drained();
   expect((await buyer.get(String(placed.headers.location))).body).toMatchObject({
@@ -122,7 +144,10 @@ test("a message that comes again reserves nothing again", async () => {
   const buyer = await shop.signUp();
   await order(buyer, [[kettle, 2]]);
   await shop.drained();
-  await shop.db.updateTable("deliveries").set({ handled_at: null, attempts: 0, due_at: new Date(0).toISOString() }).execute();
+  await shop.db
+    .updateTable("deliveries")
+    .set({ handled_at: null, attempts: 0, due_at: new Date(0).toISOString() })
+    .execute();
   await shop.drained();
   expect(await available(shop, kettle)).toBe(3);
   expect(await statuses(shop)).toEqual({ reserved: 1 });
@@ -132,7 +157,10 @@ test("prices are fixed when the order is placed, and one product twice is one li
   await using shop = await startApp();
   const kettle = await stocked(shop, { stock: 9 });
   const [buyer, staff] = [await shop.signUp(), await shop.signUp("staff")];
-  const placed = await order(buyer, [[kettle, 1], [kettle, 2]]);
+  const placed = await order(buyer, [
+    [kettle, 1],
+    [kettle, 2],
+  ]);
   await staff.patch(`/api/v2/products/${kettle}`, { price_cents: 1 });
   await shop.drained();
   const seen = await buyer.get(String(placed.headers.location));

@@ -27,7 +27,9 @@ export async function placeOrders(trx: Trx, commands: PlaceOrder[]): Promise<Pla
   const firsts = firstOfEachKey(commands);
   const outcomes = await recallAnswers(trx, firsts);
   const fresh = firsts.filter((command) => !outcomes.has(command));
-  const prices = await priceProducts(trx, [...new Set(fresh.flatMap(({ items }) => items.map((item) => item.product_id)))]);
+  const prices = await priceProducts(trx, [
+    ...new Set(fresh.flatMap(({ items }) => items.map((item) => item.product_id))),
+  ]);
 
   const accepted: (PricedOrder & { command: PlaceOrder })[] = [];
   for (const command of fresh) {
@@ -71,7 +73,10 @@ async function recallAnswers(trx: Trx, commands: PlaceOrder[]): Promise<Map<Plac
   const outcomes = new Map<PlaceOrder, Placing>();
   const keyed = commands.flatMap((command) => (command.use === undefined ? [] : [{ command, use: command.use }]));
   if (keyed.length === 0) return outcomes;
-  const claims = await claimKeys<PlacedOrder>(trx, keyed.map(({ use }) => use));
+  const claims = await claimKeys<PlacedOrder>(
+    trx,
+    keyed.map(({ use }) => use),
+  );
   keyed.forEach(({ command }, index) => {
     try {
       const earlier = answerOf(claims[index] ?? "fresh");

@@ -14,7 +14,9 @@ export function priceOrder(
   prices: ReadonlyMap<number, Price>,
 ): { value: PricedOrder } | { error: Error } {
   const unknown = items.flatMap(({ product_id }, index) =>
-    prices.has(product_id) ? [] : [{ path: `items[${index}].product_id`, message: `there is no product ${product_id}` }],
+    prices.has(product_id)
+      ? []
+      : [{ path: `items[${index}].product_id`, message: `there is no product ${product_id}` }],
   );
   if (unknown.length > 0) return { error: notAProduct({ errors: unknown }) };
 

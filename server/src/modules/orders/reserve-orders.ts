@@ -14,7 +14,10 @@ export async function reserveOrders(trx: Trx, messages: Placed[]): Promise<void>
   const orders = await lockOrders(trx, [...new Set(messages.map(({ payload }) => payload.order_id))]);
   const waiting = orders.filter((order) => mayBecome(order.status, "reserved"));
   if (waiting.length === 0) return;
-  const lines = await listStockLines(trx, waiting.map((order) => order.id));
+  const lines = await listStockLines(
+    trx,
+    waiting.map((order) => order.id),
+  );
   const allocations = await reserveStock(
     trx,
     waiting.map(({ id, correlation_id }) => ({ order_id: id, correlation_id, lines: lines.get(id) ?? [] })),

@@ -52,7 +52,11 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
     "/api/v2/orders",
     {
       config: { access: "user" },
-      schema: { summary: "List orders: one's own, or everybody's for staff", querystring: OrderList, response: { 200: pageOf(PlacedOrder) } },
+      schema: {
+        summary: "List orders: one's own, or everybody's for staff",
+        querystring: OrderList,
+        response: { 200: pageOf(PlacedOrder) },
+      },
     },
     async (request, reply) => {
       const user = requireUser(request);
@@ -62,7 +66,10 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
       if (user_id !== undefined) rows = rows.where("user_id", "=", user_id);
       if (status !== undefined) rows = rows.where("status", "=", status);
       const page = await readPage(db, LIST, request.query, rows);
-      const lines = await listLines(db, page.data.map((order) => order.id));
+      const lines = await listLines(
+        db,
+        page.data.map((order) => order.id),
+      );
       const data = page.data.map((order) => ({ ...order, items: lines.get(order.id) ?? [] }));
       return sendPage(request, reply, { ...page, data });
     },

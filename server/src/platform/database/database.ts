@@ -80,6 +80,11 @@ function connectionOf(client: pg.PoolClient): Connection {
 }
 
 function raw(text: string): CompiledQuery {
-  return { sql: text, parameters: [], query: { kind: "RawNode", sqlFragments: [text], parameters: [] }, queryId: QUERY_ID };
+  return {
+    sql: text,
+    parameters: [],
+    query: { kind: "RawNode", sqlFragments: [text], parameters: [] },
+    queryId: QUERY_ID,
+  };
 }
 const QUERY_ID = { queryId: "control" };

@@ -11,7 +11,8 @@ const UNAVAILABLE_STATES = new Set([
 const UNAVAILABLE_CLASSES = /^(08|25P|53|57P)/;
 const UNAVAILABLE_CODES = /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)/;
 // pg itself has no codes for these.
-const UNAVAILABLE_MESSAGES = /^(Query read timeout|timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|timeout expired|the pool is closed)/i;
+const UNAVAILABLE_MESSAGES =
+  /^(Query read timeout|timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|timeout expired|the pool is closed)/i;
 
 /** Whether the failure says "the database cannot serve this now", so that trying again later may help. */
 export function isUnavailable(error: unknown): boolean {

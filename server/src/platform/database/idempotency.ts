@@ -21,7 +21,9 @@ export const keyReused = problem("request.idempotency_key_reused", 422, "This ke
 
 /** A body's fingerprint: SHA-256 of what it says, in the order in which it says it; spacing does not count. */
 export function fingerprintOf(body: unknown): string {
-  return createHash("sha256").update(JSON.stringify(body ?? null)).digest("base64url");
+  return createHash("sha256")
+    .update(JSON.stringify(body ?? null))
+    .digest("base64url");
 }
 
 /**

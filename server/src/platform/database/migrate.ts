@@ -55,7 +55,10 @@ export async function migrationStatus(databaseUrl: string): Promise<{ applied: s
 /** The names of all migrations in the repository, in order. */
 export async function listMigrations(): Promise<string[]> {
   const files = await readdir(FOLDER);
-  return files.filter((file) => /^\d{4}_\w+\.ts$/.test(file)).map((file) => file.slice(0, -3)).toSorted();
+  return files
+    .filter((file) => /^\d{4}_\w+\.ts$/.test(file))
+    .map((file) => file.slice(0, -3))
+    .toSorted();
 }
 
 async function runMigrator(migrator: Migrator, direction: NonNullable<MigrateOptions["direction"]>) {

@@ -27,7 +27,11 @@ type ClaimedRow = {
  * done, so that a message which kills its worker is counted too.
  */
 export async function claimFresh(db: Db, consumer: string, limit: number, leaseMs: number): Promise<Delivery[]> {
-  const rows = await named<ClaimedRow>(db, "deliveries_claim_fresh", claim("d.attempts = 0"), [consumer, limit, leaseMs]);
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_fresh", claim("d.attempts = 0"), [
+    consumer,
+    limit,
+    leaseMs,
+  ]);
   return rows.map((row) => deliveryOf(consumer, row));
 }
 
@@ -93,7 +97,7 @@ function fences(deliveries: Delivery[]): [number[], number[]] {
 
 function describe(error: unknown): string {
   const parts: string[] = [];
-  for (let cause = error; cause !== undefined && parts.length < 5; ) {
+  for (let cause = error; cause !== undefined && parts.length < 5;) {
     parts.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause));
     cause = cause instanceof Error ? cause.cause : undefined;
   }

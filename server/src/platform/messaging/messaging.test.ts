@@ -30,7 +30,10 @@ test("a message is handled once by each of its consumers, with its origin", asyn
   await using queue = await startQueue(["first", "second"]);
   const seen: [string, Counted][] = [];
   for (const consumer of ["first", "second"]) {
-    queue.consume(consumer, async (_, messages) => void seen.push(...messages.map((one) => [consumer, one] as [string, Counted])));
+    queue.consume(
+      consumer,
+      async (_, messages) => void seen.push(...messages.map((one) => [consumer, one] as [string, Counted])),
+    );
   }
   await queue.publish([1]);
   await queue.drained();
@@ -103,9 +106,16 @@ test("a delivery that was claimed but never came back is run again, and counted"
 test("a message that kills its worker every time is given up after the last attempt", async () => {
   await using queue = await startQueue(["first"]);
   await queue.publish([1]);
-  await queue.db.updateTable("deliveries").set({ attempts: MAX_ATTEMPTS, due_at: new Date(0).toISOString() }).execute();
+  await queue.db
+    .updateTable("deliveries")
+    .set({ attempts: MAX_ATTEMPTS, due_at: new Date(0).toISOString() })
+    .execute();
   const dead: unknown[] = [];
-  queue.consume("first", () => Promise.reject(new Error("never called")), async (_, { payload }) => void dead.push(payload));
+  queue.consume(
+    "first",
+    () => Promise.reject(new Error("never called")),
+    async (_, { payload }) => void dead.push(payload),
+  );
   await until(async () => (await queue.count("deliveries", "dead_at")) === 1);
   expect(dead).toEqual([{ n: 1 }]);
 });
@@ -132,7 +142,9 @@ test("a long handler keeps its lease, and nobody else starts the same work", asy
 test("new consumers get messages from publishers that have never heard of them", async () => {
   await using queue = await startQueue([]);
   await queue.publish([1]);
-  await queue.db.transaction().execute((trx) => registerSubscriptions(trx, [{ topic: counted.topic, consumer: "late" }]));
+  await queue.db
+    .transaction()
+    .execute((trx) => registerSubscriptions(trx, [{ topic: counted.topic, consumer: "late" }]));
   await queue.publish([2]);
   const seen: number[] = [];
   queue.consume("late", async (_, messages) => void seen.push(...messages.map(({ payload }) => payload.n)));
@@ -182,7 +194,14 @@ async function startQueue(consumers: string[]) {
   const transport = createPostgresTransport({ pool, url: database.url, log });
   undo.defer(() => transport.close());
   const metrics = createMessagingMetrics(new Registry());
-  const context: ConsumerContext & TransactContext = { db, transport, leaseMs: LEASE_MS, log, metrics, wake: transport.wake };
+  const context: ConsumerContext & TransactContext = {
+    db,
+    transport,
+    leaseMs: LEASE_MS,
+    log,
+    metrics,
+    wake: transport.wake,
+  };
   await pool.query("CREATE TABLE effects (n integer)");
   const subscriptions = consumers.map((consumer) => ({ topic: counted.topic, consumer }));
   await db.transaction().execute((trx) => registerSubscriptions(trx, subscriptions));
@@ -195,7 +214,13 @@ async function startQueue(consumers: string[]) {
     db,
     context,
     publish: (numbers: number[]) =>
-      transact(context, (trx) => publish(trx, counted, numbers.map((n) => ({ origin, payload: { n } })))),
+      transact(context, (trx) =>
+        publish(
+          trx,
+          counted,
+          numbers.map((n) => ({ origin, payload: { n } })),
+        ),
+      ),
     consume(consumer: string, handle: Handle, onDead: OnDead = async () => undefined) {
       const one = runConsumer(context, subscribe(counted, { consumer, maxBatch: BATCH, handle, onDead }));
       running.push(one);
@@ -206,9 +231,11 @@ async function startQueue(consumers: string[]) {
       await sql`INSERT INTO effects (n) SELECT unnest(${values}::int[])`.execute(trx);
     },
     effects: async () => (await rows<{ n: number }>("SELECT n FROM effects ORDER BY n")).map((row) => row.n),
-    count: async (table: string, column = "*") => Number((await rows<{ n: number }>(`SELECT count(${column}) AS n FROM ${table}`))[0]?.n),
+    count: async (table: string, column = "*") =>
+      Number((await rows<{ n: number }>(`SELECT count(${column}) AS n FROM ${table}`))[0]?.n),
     dueAt: async () => (await rows<{ due_at: string }>("SELECT due_at FROM deliveries"))[0]?.due_at ?? "",
-    terminate: async (which: string) => (await rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${which}`)).length,
+    terminate: async (which: string) =>
+      (await rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${which}`)).length,
     /** Makes what waits for its next attempt due at once, until the condition holds. */
     hurry: (consumer: string, condition: () => boolean) =>
       until(async () => {

@@ -45,8 +45,18 @@ export function createMessagingMetrics(registry: Registry): MessagingMetrics {
 export function registerQueueGauges(registry: Registry, db: Db): void {
   const registers = [registry];
   const labelNames = ["consumer"];
-  const depth = new Gauge({ name: "messaging_queue_depth", help: "Open deliveries, by consumer", labelNames, registers });
-  const dead = new Gauge({ name: "messaging_dead_letters", help: "Deliveries given up, by consumer", labelNames, registers });
+  const depth = new Gauge({
+    name: "messaging_queue_depth",
+    help: "Open deliveries, by consumer",
+    labelNames,
+    registers,
+  });
+  const dead = new Gauge({
+    name: "messaging_dead_letters",
+    help: "Deliveries given up, by consumer",
+    labelNames,
+    registers,
+  });
   new Gauge({
     name: "messaging_queue_oldest_age_seconds",
     help: "Age of the oldest open delivery, by consumer",

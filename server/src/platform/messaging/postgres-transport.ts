@@ -56,7 +56,10 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
   };
 }
 
-function keepListening(options: { url: string; log: Log }, onPayload: (payload: string) => void): { close(): Promise<void> } {
+function keepListening(
+  options: { url: string; log: Log },
+  onPayload: (payload: string) => void,
+): { close(): Promise<void> } {
   let client: pg.Client | undefined;
   let retry: NodeJS.Timeout | undefined;
   let closed = false;

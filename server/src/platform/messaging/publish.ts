@@ -44,8 +44,15 @@ const INSERT_MESSAGES = `
   SELECT written.id, s.consumer FROM written CROSS JOIN subscriptions s WHERE s.topic = $1`;
 
 /** Tells the database which consumers there are, so that every publisher feeds them from now on. Part of `migrate`. */
-export async function registerSubscriptions(trx: Trx, subscriptions: { topic: string; consumer: string }[]): Promise<void> {
+export async function registerSubscriptions(
+  trx: Trx,
+  subscriptions: { topic: string; consumer: string }[],
+): Promise<void> {
   if (subscriptions.length === 0) return;
   const rows = subscriptions.map(({ topic, consumer }) => ({ topic, consumer }));
-  await trx.insertInto("subscriptions").values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+  await trx
+    .insertInto("subscriptions")
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
 }

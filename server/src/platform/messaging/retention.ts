@@ -18,7 +18,8 @@ export function startRetention(context: { db: Db; log: Log }): { stop(): Promise
     try {
       for (const [name, text, age] of SWEEPS) {
         let deleted = SWEEP_BATCH;
-        while (deleted >= SWEEP_BATCH && !stopped) deleted = (await named(context.db, name, text, [age, SWEEP_BATCH])).length;
+        while (deleted >= SWEEP_BATCH && !stopped)
+          deleted = (await named(context.db, name, text, [age, SWEEP_BATCH])).length;
       }
     } catch (error) {
       context.log.warn({ err: error }, "old messages could not be swept; the next sweep tries again");

@@ -18,7 +18,8 @@ const MAX_WAITING = 200;
 const RETRY_AFTER_SECONDS = 2;
 
 // Made with the parameters of hashing-thread.ts from 32 random bytes that nobody has kept.
-const NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$PtrP72B9gXU8l+A4r2CV7w$nyQQepO1W1VpXnXH3uVLSN1PAVmH6QTvp0PYABgjotE";
+const NOBODYS_HASH =
+  "$argon2id$v=19$m=19456,t=2,p=1$PtrP72B9gXU8l+A4r2CV7w$nyQQepO1W1VpXnXH3uVLSN1PAVmH6QTvp0PYABgjotE";
 
 export const hashingBusy = problem("auth.busy", 503, "Too many people are logging in at this moment");
 

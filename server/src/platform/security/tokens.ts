@@ -65,7 +65,10 @@ function publicPart({ kty, crv = "", x = "", kid = "" }: JWK): Record<string, st
   return { kty: String(kty), crv, x, kid, alg: ALGORITHM, use: "sig" };
 }
 
-async function verifySignature(token: string, keys: Map<string, CryptoKey | Uint8Array>): Promise<JWTPayload | undefined> {
+async function verifySignature(
+  token: string,
+  keys: Map<string, CryptoKey | Uint8Array>,
+): Promise<JWTPayload | undefined> {
   try {
     const findKey = ({ kid }: { kid?: string }) => {
       const key = kid === undefined ? undefined : keys.get(kid);
