@@ -1,5 +1,6 @@
-import { badRequest } from "./errors.ts";
-import type { FastifyInstance } from "fastify";
+import { isUtf8 } from "node:buffer";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { badRequest, wrongType } from "./errors.ts";
 
 /** Deeper than any body of ours; a parser that recurses would otherwise be led to the end of its stack. */
 export const MAX_DEPTH = 32;
@@ -10,30 +11,51 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+const CHARSET = /;\s*charset="?([^";\s]+)/i;
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-/** Replaces Fastify's lenient parsers: JSON as described at `parseJson`, forms only where a route asks for them. */
+/**
+ * Replaces Fastify's lenient parsers: JSON as described at `parseJson`; forms where a route has `config.form`, which is
+ * the login that OAuth 2 clients use. Anything else is 415.
+ */
 export function installBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
-    try {
-      done(null, parseJson(body as Buffer));
-    } catch (error) {
-      done(error as Error);
-    }
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    attempt(done, () => readJson(request, body as Buffer));
+  });
+  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "buffer" }, (request, body, done) => {
+    attempt(done, () => readForm(request, body as Buffer));
   });
 }
 
-/** Adds the form parser to a scope, for the one login that OAuth 2 clients use. */
-export function installFormParser(app: FastifyInstance): void {
-  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "buffer" }, (_request, body, done) => {
-    try {
-      done(null, parseForm(body as Buffer));
-    } catch (error) {
-      done(error as Error);
-    }
-  });
+function readJson(request: FastifyRequest, body: Buffer): unknown {
+  requireUtf8(request);
+  // Clients that always say "JSON" send nothing along with a POST that takes nothing.
+  if (body.length === 0 && request.routeOptions.schema?.body === undefined) return undefined;
+  return parseJson(body);
+}
+
+function readForm(request: FastifyRequest, body: Buffer): Record<string, string> {
+  if (request.routeOptions.config.form !== true) throw wrongType();
+  requireUtf8(request);
+  return parseForm(body);
+}
+
+function requireUtf8(request: FastifyRequest): void {
+  const charset = CHARSET.exec(request.headers["content-type"] ?? "")?.[1];
+  if (charset !== undefined && charset.toLowerCase() !== "utf-8")
+    throw wrongType({ detail: "the only charset is UTF-8" });
+}
+
+// Calling `done` inside of the try would send what goes wrong behind it back to `done` a second time.
+function attempt(done: (error: Error | null, body?: unknown) => void, read: () => unknown): void {
+  let body: unknown;
+  try {
+    body = read();
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done(null, body);
 }
 
 /**
@@ -56,6 +78,7 @@ export function parseJson(body: Buffer): unknown {
 /** Parses a form body; of fields that come twice, the last one counts, as with JSON's names. */
 export function parseForm(body: Buffer): Record<string, string> {
   const text = decode(body);
+  requirePercentEncoding(text);
   const fields: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(text)) {
     const mistake = mistakeInText(name) ?? mistakeInText(value);
@@ -63,6 +86,15 @@ export function parseForm(body: Buffer): Record<string, string> {
     fields[name] = value;
   }
   return { ...fields };
+}
+
+// URLSearchParams puts U+FFFD for what it can't decode, and a password would be checked that nobody has typed.
+function requirePercentEncoding(text: string): void {
+  try {
+    decodeURIComponent(text);
+  } catch {
+    throw badRequest({ detail: "the form is not percent-encoded UTF-8" });
+  }
 }
 
 /** What makes a text unfit for storage, if anything does. */
@@ -73,11 +105,8 @@ export function mistakeInText(text: string): string | undefined {
 
 function decode(body: Buffer): string {
   if (body.length === 0) throw badRequest({ detail: "the body is empty" });
-  try {
-    return decoder.decode(body);
-  } catch {
-    throw badRequest({ detail: "the body is not UTF-8" });
-  }
+  if (!isUtf8(body)) throw badRequest({ detail: "the body is not UTF-8" });
+  return body.toString("utf8");
 }
 
 // The reviver costs time for each value, so it is used only where an escape or a byte makes a find possible.

@@ -27,12 +27,13 @@ export function correlationIdOf(request: { headers: IncomingMessage["headers"] }
   return typeof sent === "string" && CORRELATION_ID.test(sent) ? sent : randomUUID();
 }
 
-export function originOf(this: FastifyRequest): Origin {
-  const { exchange } = this;
+/** Who and what this request is, for whatever it causes; made when somebody asks. */
+export function originOf(request: FastifyRequest): Origin {
+  const { exchange } = request;
   exchange.origin ??= {
-    correlation_id: this.id,
+    correlation_id: request.id,
     traceparent: exchange.traceparent,
-    user_id: this.user?.id ?? null,
+    user_id: request.user?.id ?? null,
     cause: null,
   };
   return exchange.origin;

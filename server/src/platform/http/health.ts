@@ -1,7 +1,6 @@
-import { timingSafeEqual } from "node:crypto";
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
 import type { FastifyRequest } from "fastify";
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 import { isDraining } from "./draining.ts";
 import { unknownPath, unavailable } from "./errors.ts";
 import { Choice, Strict } from "./schemas.ts";
@@ -20,6 +19,13 @@ const Readiness = Strict({ status: Choice(["ready", "degraded"]), checks: Type.R
 /** Alive, ready, metrics. Whether it is alive depends on nothing: a restart would not bring a database back. */
 export function healthRoutes(app: App, options: ServerOptions): void {
   const check = readinessOf(options);
+  const readiness = async (request: FastifyRequest): Promise<Static<typeof Readiness>> => {
+    if (isDraining(request.server)) throw unavailable({ detail: "the process is about to end" });
+    const checks = await check();
+    const missing = ESSENTIAL.filter((name) => checks[name] === "failed");
+    if (missing.length > 0) throw unavailable({ detail: `not ready: ${missing.join(", ")}` });
+    return { status: Object.values(checks).includes("failed") ? "degraded" : "ready", checks };
+  };
   const config = { access: "anyone", perMinute: "unlimited" } as const;
   for (const url of ["/api/v1/health", "/healthz"]) {
     const schema = { tags: ["health"], summary: "Whether the process can answer", response: { 200: Health } };
@@ -27,13 +33,7 @@ export function healthRoutes(app: App, options: ServerOptions): void {
   }
   for (const url of ["/api/v1/health/ready", "/readyz"]) {
     const schema = { tags: ["health"], summary: "Whether requests should be sent here", response: { 200: Readiness } };
-    app.get(url, { config, schema }, async (request) => {
-      if (isDraining(request.server)) throw unavailable({ detail: "the process is about to end" });
-      const checks = await check();
-      const missing = ESSENTIAL.filter((name) => checks[name] === "failed");
-      if (missing.length > 0) throw unavailable({ detail: `not ready: ${missing.join(", ")}` });
-      return { status: Object.values(checks).includes("failed") ? ("degraded" as const) : ("ready" as const), checks };
-    });
+    app.get(url, { config, schema }, readiness);
   }
   const schema = { tags: ["health"], summary: "Numbers for Prometheus; from loopback or with METRICS_TOKEN" };
   app.get("/metrics", { config, schema }, async (request, reply) => {

@@ -5,7 +5,7 @@ import Type from "typebox";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
 import type { Tables } from "#src/platform/database/tables.gen.ts";
 import { badCursor, badRequest } from "./errors.ts";
-import { Strict } from "./schemas.ts";
+import { Nullable, Strict } from "./schemas.ts";
 
 export const DEFAULT_LIMIT = 20;
 export const MAX_LIMIT = 100;
@@ -56,7 +56,7 @@ export function listQuery<Filters extends Type.TProperties>(options: ListOptions
 export function pageOf<Row extends Type.TSchema>(row: Row) {
   return Strict({
     data: Type.Array(row),
-    next_cursor: Type.Union([Type.String(), Type.Null()]),
+    next_cursor: Nullable(Type.String()),
     total: Type.Optional(Type.Integer({ minimum: 0 })),
   });
 }

@@ -12,13 +12,16 @@ import type { Log } from "#src/platform/telemetry/log.ts";
 import type { Metrics } from "#src/platform/telemetry/metrics.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { installAccess } from "./access.ts";
-import { installBodyParsers, installFormParser } from "./body.ts";
+import { installBodyParsers } from "./body.ts";
 import { answerClientError } from "./client-error.ts";
 import { correlationIdOf, type Exchange, exchangeStarter, originOf } from "./exchange.ts";
+import { HANDLER_LIMIT_MS, installDeadlines } from "./deadlines.ts";
 import { installFailures, sendFailure } from "./failures.ts";
 import { healthRoutes } from "./health.ts";
 import { installMethodTable } from "./not-found.ts";
 import { installOpenApi } from "./openapi.ts";
+import type { ProblemKind } from "./problem.ts";
+import { problemPages } from "./problem-pages.ts";
 import { mistakeInHead } from "./request-checks.ts";
 import { installTrafficLimits } from "./traffic-limits.ts";
 import { installValidation } from "./validation.ts";
@@ -46,6 +49,8 @@ declare module "fastify" {
     form?: boolean;
     /** answers for as long as the client listens, so the deadline of an answer does not hold */
     endless?: boolean;
+    /** what it can answer with beyond the problems that follow from its access and input; for the documentation */
+    problems?: readonly ProblemKind[];
     /** requests a minute in production, where the general reads and writes don't fit */
     perMinute?: number | "unlimited";
   }
@@ -65,6 +70,8 @@ export type ServerOptions = {
   authenticate(token: string): Promise<User | undefined>;
   /** What readiness depends on; a check that rejects has failed. Without `database` there is nothing to serve. */
   checks: Record<string, () => Promise<void>>;
+  /** how long a handler may take, in milliseconds; 5 s when absent */
+  handlerLimitMs?: number;
 };
 
 export const BODY_LIMIT_BYTES = 64 * 1_024;
@@ -107,19 +114,24 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
   app.server.maxConnections = MAX_CONNECTIONS;
   app.server.maxHeadersCount = NODE_MAX_HEADERS;
   app.decorateRequest("user", undefined);
-  app.decorateRequest("origin", { getter: originOf });
+  app.decorateRequest("origin", {
+    getter() {
+      return originOf(this);
+    },
+  });
   app.addHook("onRequest", (request, reply, done) => {
     begin(request, reply);
     done(mistakeInHead(request.raw));
   });
   installFailures(app, options);
   installBodyParsers(app);
-  installFormParser(app);
   installValidation(app);
   installMethodTable(app);
   installAccess(app, options);
   installTrafficLimits(app, options.config);
-  await installOpenApi(app, options.config);
+  await installOpenApi(app);
+  problemPages(app);
+  installDeadlines(app, options.handlerLimitMs ?? HANDLER_LIMIT_MS);
   await app.register(async (scope) => healthRoutes(scope, options));
   return app;
 }

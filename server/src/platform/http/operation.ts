@@ -1,0 +1,142 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifySchema, RouteOptions } from "fastify";
+import { keyInUse, keyReused } from "#src/platform/database/idempotency.ts";
+import {
+  badRequest,
+  failed,
+  forbidden,
+  invalid,
+  stale,
+  tooLarge,
+  tooMany,
+  unauthenticated,
+  unavailable,
+  unknownPath,
+  wrongType,
+} from "./errors.ts";
+import type { ProblemKind } from "./problem.ts";
+
+export const PROBLEM_SCHEMA = "Problem";
+
+const WRITING = new Set(["PUT", "PATCH", "DELETE"]);
+const MAX_KEY_LENGTH = 255;
+
+type Responses = Record<string, { description?: string }>;
+type HeaderField = { type: "string"; description: string; minLength?: number; maxLength?: number };
+
+/**
+ * Completes what a route says of itself for the documentation: a name, a group, who may use it, the headers and the
+ * problems that follow from its method, its access and its input. Routes need not repeat any of it.
+ */
+export function describeOperation(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
+  if (schema?.hide === true) return schema;
+  const config = route.config ?? { access: "anyone" as const };
+  const { headers, security, ...rest } = schema ?? {};
+  return {
+    ...rest,
+    operationId: schema?.operationId ?? operationId(route),
+    tags: schema?.tags ?? [groupOf(route.url)],
+    ...(config.access === "anyone" ? { security: security ?? [] } : { security: [{ bearer: [] }, { password: [] }] }),
+    ...(config.form === true && { consumes: ["application/x-www-form-urlencoded", "application/json"] }),
+    headers: headers ?? { type: "object", properties: requestHeaders(route) },
+    response: { ...described(schema?.response as Responses | undefined), ...problemsOf(route) },
+  };
+}
+
+/** `GET /api/v1/items/:id` becomes `getItemsById`; later versions keep theirs: `getV2OrdersById`. */
+function operationId(route: RouteOptions): string {
+  const path = route.url.replace(/^\/api\/v1\//, "/").replace(/^\/api\//, "/");
+  const words = path.split(/[^A-Za-z0-9:]+/).filter(Boolean);
+  const names = words.map((word) =>
+    capitalised(word.replace(/^:(.*)$/, (_all, name: string) => `By${capitalised(name)}`)),
+  );
+  return `${String(route.method).toLowerCase()}${names.join("")}`;
+}
+
+function capitalised(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
+
+function groupOf(url: string): string {
+  return /^\/api\/\w+\/([a-z-]+)/.exec(url)?.[1] ?? "service";
+}
+
+function described(responses: Responses | undefined): Responses {
+  const entries = Object.entries(responses ?? { 204: {} });
+  return Object.fromEntries(
+    entries.map(([status, response]) => [status, { ...response, description: response.description ?? phrase(status) }]),
+  );
+}
+
+function phrase(status: string): string {
+  return STATUS_CODES[status] ?? "Answer";
+}
+
+function requestHeaders(route: RouteOptions): Record<string, HeaderField> {
+  const { method, config, url } = route;
+  const key: HeaderField = {
+    type: "string",
+    minLength: 1,
+    maxLength: MAX_KEY_LENGTH,
+    description: "makes a repetition of this request safe for 24 hours",
+  };
+  const ifMatch: HeaderField = { type: "string", description: "the ETag that was read; 412 when it has changed since" };
+  const ifNoneMatch: HeaderField = {
+    type: "string",
+    description: "the ETag that is known; 304 when it is still the same",
+  };
+  return {
+    ...(config?.idempotent === true && { "Idempotency-Key": key }),
+    ...(isConditional(route) && { "If-Match": ifMatch }),
+    ...(method === "GET" && hasParams(url) && { "If-None-Match": ifNoneMatch }),
+    "X-Correlation-ID": {
+      type: "string",
+      description: "1 to 64 of A-Z a-z 0-9 . _ -; comes back, and goes into every log",
+    },
+  };
+}
+
+function hasParams(url: string): boolean {
+  return url.includes(":");
+}
+
+/** Each problem that follows from the route itself, and when it does. */
+const USUAL: [ProblemKind, (route: RouteOptions) => boolean][] = [
+  [badRequest, () => true],
+  [unauthenticated, ({ config }) => config?.access !== "anyone"],
+  [forbidden, ({ config }) => config?.access === "staff" || config?.access === "admin"],
+  [unknownPath, ({ url }) => hasParams(url)],
+  [keyInUse, ({ config }) => config?.idempotent === true],
+  [stale, isConditional],
+  [tooLarge, takesBody],
+  [wrongType, takesBody],
+  [invalid, (route) => takesBody(route) || route.schema?.querystring !== undefined],
+  [keyReused, ({ config }) => config?.idempotent === true],
+  [tooMany, () => true],
+  [failed, () => true],
+  [unavailable, () => true],
+];
+
+function takesBody({ schema }: RouteOptions): boolean {
+  return schema?.body !== undefined;
+}
+
+function isConditional({ method, url }: RouteOptions): boolean {
+  return WRITING.has(String(method)) && hasParams(url);
+}
+
+function problemsOf(route: RouteOptions): Responses {
+  const usual = USUAL.filter(([, applies]) => applies(route)).map(([kind]) => kind);
+  const codes = new Map<number, string[]>();
+  for (const { status, code } of [...usual, ...(route.config?.problems ?? [])]) {
+    codes.set(status, [...(codes.get(status) ?? []), code]);
+  }
+  return Object.fromEntries([...codes].map(([status, list]) => [String(status), problemResponse(status, list)]));
+}
+
+function problemResponse(status: number, codes: string[]) {
+  return {
+    description: `${phrase(String(status))}: ${codes.map((code) => `\`${code}\``).join(", ")}`,
+    content: { "application/problem+json": { schema: { $ref: `${PROBLEM_SCHEMA}#` } } },
+  };
+}
