@@ -8,7 +8,7 @@ import { Id, IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/server.ts";
 import { changeItem, removeItem } from "./change-item.ts";
 import { createItem } from "./create-item.ts";
-import { itemNotFound } from "./errors.ts";
+import { foreignOwner, itemNotFound, notItsOwner, ownerUnknown, skuTaken } from "./errors.ts";
 import { withOwner, withOwners } from "./owners.ts";
 import { findItem, NOTHING_SAID, selectItems } from "./repository.ts";
 import { Category, Item, ItemChange, ItemReplacement, NewItem } from "./schemas.ts";
@@ -48,7 +48,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v1/items/:id",
     {
-      config: { access: "anyone" },
+      config: { access: "anyone", problems: [itemNotFound] },
       schema: { summary: "Read an item", params: IdParams, response: { 200: Item } },
     },
     async (request, reply) => {
@@ -61,7 +61,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v1/items",
     {
-      config: { access: "user", idempotent: true },
+      config: { access: "user", idempotent: true, problems: [foreignOwner, ownerUnknown, skuTaken] },
       schema: { summary: "List an item of one's own", body: NewItem, response: { 201: Item } },
     },
     async (request, reply) => {
@@ -73,7 +73,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.put(
     "/api/v1/items/:id",
     {
-      config: { access: "user" },
+      config: { access: "user", problems: [itemNotFound, notItsOwner, skuTaken] },
       schema: {
         summary: "Replace an item",
         description: "What is not said is reset.",
@@ -93,7 +93,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.patch(
     "/api/v1/items/:id",
     {
-      config: { access: "user" },
+      config: { access: "user", problems: [itemNotFound, notItsOwner, skuTaken] },
       schema: { summary: "Change an item", params: IdParams, body: ItemChange, response: { 200: Item } },
     },
     async (request, reply) => {
@@ -106,7 +106,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.delete(
     "/api/v1/items/:id",
     {
-      config: { access: "user" },
+      config: { access: "user", problems: [itemNotFound, notItsOwner] },
       schema: {
         summary: "Remove an item",
         description: "One that was ever reserved is archived.",

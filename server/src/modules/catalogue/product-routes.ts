@@ -10,7 +10,7 @@ import { type App, requireUser } from "#src/platform/http/server.ts";
 import { adjustStock } from "./adjust-stock.ts";
 import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";
-import { productNotFound } from "./errors.ts";
+import { productNotFound, skuTaken, stockInUse, stockTooLarge } from "./errors.ts";
 import { findProduct, type ItemFields, NOTHING_SAID, selectProducts } from "./repository.ts";
 import {
   Category,
@@ -59,7 +59,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/products/:id",
     {
-      config: { access: "anyone" },
+      config: { access: "anyone", problems: [productNotFound] },
       schema: { summary: "Read a product", params: IdParams, response: { 200: Product } },
     },
     async (request, reply) => {
@@ -72,7 +72,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v2/products",
     {
-      config: { access: "staff", idempotent: true },
+      config: { access: "staff", idempotent: true, problems: [skuTaken] },
       schema: { summary: "Put a product on the shelf", body: NewProduct, response: { 201: Product } },
     },
     async (request, reply) => {
@@ -85,7 +85,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.put(
     "/api/v2/products/:id",
     {
-      config: { access: "staff" },
+      config: { access: "staff", problems: [productNotFound, skuTaken] },
       schema: {
         summary: "Replace a product",
         description: "What is not said is reset; the stock is not touched.",
@@ -106,7 +106,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.patch(
     "/api/v2/products/:id",
     {
-      config: { access: "staff" },
+      config: { access: "staff", problems: [productNotFound, skuTaken] },
       schema: { summary: "Change a product", params: IdParams, body: ProductChange, response: { 200: Product } },
     },
     async (request, reply) => {
@@ -127,7 +127,7 @@ async function stockRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v2/products/:id/stock",
     {
-      config: { access: "staff", idempotent: true },
+      config: { access: "staff", idempotent: true, problems: [productNotFound, stockInUse, stockTooLarge] },
       schema: {
         summary: "Adjust the stock of a product",
         params: IdParams,
@@ -144,7 +144,7 @@ async function stockRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/products/:id/movements",
     {
-      config: { access: "staff" },
+      config: { access: "staff", problems: [productNotFound] },
       schema: {
         summary: "List the stock movements of a product: the ledger",
         params: IdParams,

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { Id, Money, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
+import { Choice, Id, Money, Nullable, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
 
 const MAX_TITLE_LENGTH = 200;
 const MAX_DESCRIPTION_LENGTH = 10_000;
@@ -11,8 +11,6 @@ const MAX_REASON_LENGTH = 200;
 /** Most pieces of one product; far from where the column's integer ends. */
 export const MAX_STOCK = 1_000_000_000;
 
-const orNull = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-
 const Title = Text(1, MAX_TITLE_LENGTH, { examples: ["Kettle"] });
 const Description = Text(0, MAX_DESCRIPTION_LENGTH, { examples: ["Boils a litre in two minutes."] });
 export const Category = Text(1, MAX_CATEGORY_LENGTH, { examples: ["kitchen"] });
@@ -21,9 +19,9 @@ const Sku = Text(1, MAX_SKU_LENGTH, { examples: ["KET-001"] });
 
 const listing = {
   description: Type.Optional(Description),
-  category: Type.Optional(orNull(Category)),
+  category: Type.Optional(Nullable(Category)),
   tags: Type.Optional(Tags),
-  sku: Type.Optional(orNull(Sku)),
+  sku: Type.Optional(Nullable(Sku)),
 };
 export const NewItem = Strict({
   title: Title,
@@ -40,9 +38,9 @@ const Owner = Strict({ id: Id, full_name: Type.String() });
 const shown = {
   description: Type.String(),
   price_cents: Money,
-  category: orNull(Type.String()),
+  category: Nullable(Type.String()),
   tags: Type.Array(Type.String()),
-  sku: orNull(Type.String()),
+  sku: Nullable(Type.String()),
   version: Type.Integer(),
   created_at: Timestamp,
   updated_at: Timestamp,
@@ -80,12 +78,12 @@ export const StockAdjustment = Strict({
 export const Movement = Strict({
   id: Id,
   item_id: Id,
-  kind: Type.Union([Type.Literal("adjusted"), Type.Literal("reserved"), Type.Literal("released")]),
+  kind: Choice(["adjusted", "reserved", "released"]),
   on_hand_delta: Type.Integer(),
   reserved_delta: Type.Integer(),
-  reason: orNull(Type.String()),
-  order_id: orNull(Id),
-  user_id: orNull(Id),
+  reason: Nullable(Type.String()),
+  order_id: Nullable(Id),
+  user_id: Nullable(Id),
   correlation_id: Type.String(),
   created_at: Timestamp,
 });

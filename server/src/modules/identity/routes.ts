@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
+import { stale } from "#src/platform/http/errors.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { Problem } from "#src/platform/http/problem.ts";
 import { clientAddress, createLimiter } from "#src/platform/http/rate-limit.ts";
 import { type App, requireUser } from "#src/platform/http/server.ts";
 import { normaliseEmail } from "./email.ts";
-import { badCredentials } from "./errors.ts";
+import { badCredentials, emailTaken } from "./errors.ts";
 import { logIn } from "./log-in.ts";
 import { registerUser } from "./register-user.ts";
 import { findUser, lockUser, updateUser } from "./repository.ts";
@@ -32,7 +33,7 @@ export async function identityRoutes(app: App, context: Context): Promise<void> 
   app.post(
     "/api/v1/users/register",
     {
-      config: { access: "anyone" },
+      config: { access: "anyone", problems: [emailTaken] },
       schema: { summary: "Open an account", body: NewUser, response: { 201: User } },
     },
     async (request, reply) => {
@@ -45,7 +46,7 @@ export async function identityRoutes(app: App, context: Context): Promise<void> 
   app.post(
     "/api/v1/users/login",
     {
-      config: { access: "anyone" },
+      config: { access: "anyone", problems: [badCredentials] },
       schema: { summary: "Log in", body: Credentials, response: { 200: AccessToken } },
     },
     async (request, reply) => await logInGuarded(request, reply, request.body),
@@ -54,7 +55,7 @@ export async function identityRoutes(app: App, context: Context): Promise<void> 
   app.post(
     "/api/v1/auth/login/access-token",
     {
-      config: { access: "anyone", form: true },
+      config: { access: "anyone", form: true, problems: [badCredentials] },
       schema: {
         summary: "Log in as an OAuth 2 client does, with a form",
         body: PasswordGrant,
@@ -80,7 +81,7 @@ export async function identityRoutes(app: App, context: Context): Promise<void> 
   app.patch(
     "/api/v1/users/me",
     {
-      config: { access: "user" },
+      config: { access: "user", problems: [stale] },
       schema: { summary: "Change one's own account", body: ProfileChange, response: { 200: User } },
     },
     async (request, reply) => {

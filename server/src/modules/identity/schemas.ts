@@ -1,12 +1,12 @@
 import Type, { type Static } from "typebox";
-import { Id, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
+import { Choice, Id, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
 
 export const MAX_EMAIL_LENGTH = 254; // RFC 5321, 4.5.3.1.3, less the angle brackets
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 128;
 const MAX_NAME_LENGTH = 200;
 
-export const Role = Type.Union([Type.Literal("customer"), Type.Literal("staff"), Type.Literal("admin")]);
+export const Role = Choice(["customer", "staff", "admin"]);
 export type Role = Static<typeof Role>;
 
 const Email = Type.String({ format: "email", maxLength: MAX_EMAIL_LENGTH, examples: ["ann@example.com"] });
@@ -23,7 +23,7 @@ export const ProfileChange = Strict({ full_name: Type.Optional(FullName) });
 export const PasswordGrant = Strict({
   username: Type.String({ maxLength: MAX_EMAIL_LENGTH }),
   password: Password,
-  grant_type: Type.Optional(Type.Union([Type.Literal("password"), Type.Literal("")])),
+  grant_type: Type.Optional(Choice(["password", ""])),
   scope: Type.Optional(Type.String({ maxLength: 200 })),
   client_id: Type.Optional(Type.String({ maxLength: 200 })),
   client_secret: Type.Optional(Type.String({ maxLength: 200 })),

@@ -1,6 +1,6 @@
 import Type from "typebox";
 import type { Context } from "#src/platform/context.ts";
-import { coalesce } from "#src/platform/database/coalesce.ts";
+import { coalesce, queueFull } from "#src/platform/database/coalesce.ts";
 import type { Answer } from "#src/platform/database/idempotency.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import { sendVersioned } from "#src/platform/http/etag.ts";
@@ -9,7 +9,7 @@ import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/pl
 import { Id, IdParams } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/server.ts";
 import { cancelOrder } from "./cancel-order.ts";
-import { orderNotFound } from "./errors.ts";
+import { notAProduct, notCancellable, orderNotFound, quantityTooLarge, totalTooLarge } from "./errors.ts";
 import { type PlaceOrder, placeOrders } from "./place-orders.ts";
 import { findOrder, listLines, selectOrders } from "./repository.ts";
 import { NewOrder, Order, OrderStatus, PlacedOrder } from "./schemas.ts";
@@ -33,7 +33,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v2/orders",
     {
-      config: { access: "user", idempotent: true },
+      config: { access: "user", idempotent: true, problems: [notAProduct, quantityTooLarge, totalTooLarge, queueFull] },
       schema: {
         summary: "Place an order",
         description: "Answers before the stock is reserved; prices are fixed now. Ask again for what became of it.",
@@ -78,7 +78,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/orders/:id",
     {
-      config: { access: "user" },
+      config: { access: "user", problems: [orderNotFound] },
       schema: { summary: "Read an order with its history", params: IdParams, response: { 200: Order } },
     },
     async (request, reply) => {
@@ -91,7 +91,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v2/orders/:id/cancel",
     {
-      config: { access: "user" },
+      config: { access: "user", problems: [orderNotFound, notCancellable] },
       schema: {
         summary: "Cancel an order",
         description: "Gives back what the order holds of the stock, once.",

@@ -1,15 +1,10 @@
 import Type, { type Static } from "typebox";
-import { Id, Money, Strict, Timestamp } from "#src/platform/http/schemas.ts";
+import { Choice, Id, Money, Nullable, Strict, Timestamp } from "#src/platform/http/schemas.ts";
 
 export const MAX_LINES = 100;
 export const MAX_QUANTITY = 1_000;
 
-export const OrderStatus = Type.Union([
-  Type.Literal("pending"),
-  Type.Literal("reserved"),
-  Type.Literal("rejected"),
-  Type.Literal("cancelled"),
-]);
+export const OrderStatus = Choice(["pending", "reserved", "rejected", "cancelled"]);
 export type OrderStatus = Static<typeof OrderStatus>;
 
 const Quantity = Type.Integer({ minimum: 1, maximum: MAX_QUANTITY, examples: [2] });
@@ -34,7 +29,7 @@ const orderFields = {
   status: OrderStatus,
   items: Type.Array(OrderLine),
   total_cents: Money,
-  reject_reason: Type.Union([Type.String(), Type.Null()], { examples: ["out_of_stock"] }),
+  reject_reason: Nullable(Type.String({ examples: ["out_of_stock"] })),
   shortfalls: Type.Array(Shortfall, { description: "what was missing when the order was rejected" }),
   correlation_id: Type.String(),
   version: Type.Integer(),
@@ -46,7 +41,7 @@ export type PlacedOrder = Static<typeof PlacedOrder>;
 
 const OrderEvent = Strict({
   status: OrderStatus,
-  actor_id: Type.Union([Id, Type.Null()], { description: "who did it; null for the shop itself" }),
+  actor_id: Nullable(Type.Integer({ description: "who did it; null for the shop itself" })),
   occurred_at: Timestamp,
 });
 export const Order = Strict({ ...orderFields, history: Type.Array(OrderEvent) });
