@@ -176,6 +176,15 @@ function breachesOf(name: string, source: Source): Breach[] {
 }
 
 async function readAll(): Promise<Source[]> {
-  const folders = ["server/src", "server/migrations", "server/seeds", "server/test", "assay", "console", "scripts"];
+  const folders = [
+    "server/src",
+    "server/migrations",
+    "server/seeds",
+    "server/test",
+    "assay",
+    "console",
+    "scripts",
+    "benchmark",
+  ];
   return (await Promise.all(folders.map(readSources))).flat();
 }
