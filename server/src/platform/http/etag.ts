@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { badRequest, stale } from "./errors.ts";
 
@@ -16,9 +16,8 @@ export function sendVersioned(
   resource: { version: number },
 ): FastifyReply {
   const body = reply.serialize(resource) as string;
-  const hash = createHash("sha1").update(body).digest("base64url").slice(0, HASH_LENGTH);
-  const etag = `"${resource.version}-${hash}"`;
-  reply.header("etag", etag).header("cache-control", "no-cache");
+  const etag = `"${resource.version}-${hash("sha1", body, "base64url").slice(0, HASH_LENGTH)}"`;
+  reply.header("etag", etag).header("cache-control", request.user === undefined ? "no-cache" : "private, no-cache");
   if (knows(request.headers["if-none-match"], etag)) return reply.code(304).send();
   return reply.type("application/json; charset=utf-8").send(body);
 }
