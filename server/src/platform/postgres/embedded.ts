@@ -4,7 +4,7 @@ import { codeOf, mistake } from "../mistake.ts";
 import { findListener } from "../processes.ts";
 import { prepareBinaries } from "./binaries.ts";
 import * as cluster from "./cluster.ts";
-import { choosePlace, type Place } from "./place.ts";
+import { choosePlace, findPlace, type Place } from "./place.ts";
 import * as postmaster from "./postmaster.ts";
 
 const DATABASE = "shopfloor";
@@ -67,6 +67,15 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   throw mistake(`PostgreSQL in ${place.cluster} did not start in ${ATTEMPTS} attempts: ${place.logFile} tells why`);
 }
 
+/** Where to reach the PostgreSQL that runs in a data folder; undefined when none does. Starts and changes nothing. */
+export async function findRunningPostgres(dataDir: string): Promise<{ url: string; pid: number } | undefined> {
+  const place = await findPlace(dataDir);
+  if (place === undefined) return undefined;
+  const memory = await cluster.findMemory(place);
+  const found = await postmaster.findPostmaster(place.cluster);
+  return memory === undefined || found === undefined ? undefined : { url: urlOf(memory, found.port), pid: found.pid };
+}
+
 async function portFor(wanted: number | undefined, remembered: number): Promise<number> {
   const port = await postmaster.findFreePort(wanted ?? remembered);
   if (wanted === undefined || wanted === 0 || port === wanted) return port;
@@ -107,7 +116,7 @@ async function connect(
   running: Exclude<Step, string>,
 ): Promise<EmbeddedPostgres> {
   const { pid, port, adopted } = running;
-  const url = `postgres://${cluster.SUPERUSER}:${memory.password}@127.0.0.1:${port}/${DATABASE}`;
+  const url = urlOf(memory, port);
   const version = await prepareDatabase(url, pid);
   if (memory.port !== port) await cluster.rememberPort(place, { ...memory, port });
   const watch = new AbortController();
@@ -123,6 +132,10 @@ async function connect(
       watch.abort();
     },
   };
+}
+
+function urlOf(memory: cluster.Memory, port: number): string {
+  return `postgres://${cluster.SUPERUSER}:${memory.password}@127.0.0.1:${port}/${DATABASE}`;
 }
 
 /** Makes the database where it is missing. @returns the server's version */

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, mkdir, readdir, realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
+import { makeFolder, prepareDataDir } from "../data-folder.ts";
 import { codeOf, mistake } from "../mistake.ts";
 
 const run = promisify(execFile);
@@ -11,8 +12,6 @@ const run = promisify(execFile);
 export const SHARED_FOLDER = "/var/lib/shopfloor";
 const SYSTEM_USER = "postgres";
 const HASH_LENGTH = 12;
-// Others may pass through to folders that are theirs, but not list what is here.
-const PASSABLE = 0o711;
 
 export type Owner = { uid: number; gid: number };
 
@@ -31,22 +30,16 @@ export async function findPlace(dataDir: string): Promise<Place | undefined> {
 
 /** Like `findPlace`, but decides where a new cluster goes and makes the folders above it. */
 export async function choosePlace(dataDir: string): Promise<Place> {
-  await refuseForeign(dataDir);
-  await makeFolder(dataDir);
+  await prepareDataDir(dataDir);
   const found = await findPlace(dataDir);
-  if (found !== undefined) {
-    await makeFolder(path.dirname(found.logFile));
-    return found;
-  }
+  if (found !== undefined) return found;
   const resolved = await realpathOf(dataDir);
   const owner = isRoot() ? await getSystemUser() : undefined;
   const [local, shared] = clustersOf(resolved).toReversed();
   const cluster = owner === undefined || (await canEnter(owner, resolved)) ? local : shared;
   if (cluster === undefined) throw new Error("no place for a cluster");
   await makeFolder(path.dirname(cluster));
-  const place = { ...placeOf(resolved, cluster), owner };
-  await makeFolder(path.dirname(place.logFile));
-  return place;
+  return { ...placeOf(resolved, cluster), owner };
 }
 
 /** Whether a user gets into a folder, tried rather than computed: access lists and name spaces have a say too. */
@@ -95,45 +88,6 @@ async function ownerOf(cluster: string): Promise<Owner | undefined> {
   throw mistake(`the user that owns ${cluster} (uid ${uid}) cannot get into it: ${wayOut}`);
 }
 
-const OUR_NAMES = /^(postgres|postgres\..*|postgresql-.*|secrets\.json.*|logs|up\.json.*|\..*)$/;
-const OUR_PROOF = ["secrets.json", "up.json", path.join("postgres", "shopfloor.json")];
-
-async function refuseForeign(dataDir: string): Promise<void> {
-  const names = await readdir(dataDir).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return [];
-    throw unusable(dataDir, error);
-  });
-  const strange = names.find((name) => !OUR_NAMES.test(name));
-  if (strange === undefined) return;
-  const proofs = await Promise.all(OUR_PROOF.map((name) => exists(path.join(dataDir, name))));
-  if (proofs.includes(true)) return;
-  throw mistake(
-    `${dataDir} is not a data folder of Shopfloor (it holds ${strange}): choose an empty or new one with DATA_DIR`,
-  );
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: PASSABLE }).catch((error: unknown) => {
-    throw unusable(folder, error);
-  });
-}
-
-/** One line for a folder that the system refuses. */
-function unusable(folder: string, error: unknown): Error {
-  const code = codeOf(error);
-  const reasons: Record<string, string> = {
-    EACCES: "is not yours to write: choose another DATA_DIR or change its owner",
-    EPERM: "is not yours to write: choose another DATA_DIR or change its owner",
-    EROFS: "lies on a disk that is read-only: choose another DATA_DIR",
-    ENOSPC: "lies on a full disk: make room or choose another DATA_DIR",
-    EDQUOT: "lies on a disk of which your share is used up: make room or choose another DATA_DIR",
-    ENOTDIR: "cannot be a folder, a file is in the way: choose another DATA_DIR",
-    EEXIST: "cannot be a folder, a file is in the way: choose another DATA_DIR",
-  };
-  const reason = code === undefined ? undefined : reasons[code];
-  return reason === undefined && error instanceof Error ? error : mistake(`${folder} ${reason}`, error);
-}
-
 /** The system user for PostgreSQL, made when it is missing; root only. */
 async function getSystemUser(): Promise<Owner> {
   const found = await findSystemUser();
@@ -174,11 +128,4 @@ async function succeeds(script: string, argument: string, owner: Owner): Promise
 
 async function realpathOf(folder: string): Promise<string> {
   return await realpath(folder).catch(() => path.resolve(folder));
-}
-
-async function exists(file: string): Promise<boolean> {
-  return await access(file).then(
-    () => true,
-    () => false,
-  );
 }

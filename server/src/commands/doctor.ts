@@ -1,0 +1,104 @@
+import { access, constants } from "node:fs/promises";
+import path from "node:path";
+import type { Config } from "#src/config.ts";
+import { migrationStatus } from "#src/platform/database/migrate.ts";
+import { isMistake, mistake } from "#src/platform/mistake.ts";
+import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
+import { findPlace } from "#src/platform/postgres/place.ts";
+import { findClaim } from "#src/platform/supervisor/claim.ts";
+import { probeDatabase, withoutPassword } from "./database.ts";
+import { loadConfig } from "./environment.ts";
+import { requirePort } from "./ports.ts";
+
+const OLDEST_NODE = 24;
+const NAME_WIDTH = 18;
+
+/** A check says what it found; it throws what is wrong with the way out. */
+type Check = { name: string; run(): Promise<string> };
+
+/** Prints the effective configuration and what is wrong here; the exit code is 1 when something is. */
+export async function doctor(): Promise<void> {
+  const config = loadConfig();
+  console.log("Configuration (environment over .env over defaults)");
+  for (const [name, value] of Object.entries(masked(config))) console.log(`  ${name.padEnd(NAME_WIDTH)}${value}`);
+  console.log("Checks");
+  let problems = 0;
+  for (const check of checksOf(config)) {
+    const found = await check.run().catch((error: unknown) => error);
+    if (typeof found !== "string") problems += 1;
+    const text = typeof found === "string" ? `ok   ${found}` : `BAD  ${reasonOf(found)}`;
+    console.log(`  ${check.name.padEnd(NAME_WIDTH)}${text}`);
+  }
+  console.log(problems === 0 ? "Nothing is wrong." : `${problems} to mend.`);
+  process.exitCode = problems === 0 ? 0 : 1;
+}
+
+/** The configuration as it may be shown: of a secret only that there is one. */
+export function masked(config: Config): Record<string, string> {
+  const secrets = ["metricsToken", "signingKeys", "tokenSecret"];
+  const show = (name: string, value: Config[keyof Config]): string => {
+    if (value === undefined) return "(not set)";
+    if (secrets.includes(name)) return "***";
+    if (name === "databaseUrl" && typeof value === "string") return withoutPassword(value);
+    return Array.isArray(value) ? value.join(", ") || "(none)" : String(value);
+  };
+  return Object.fromEntries(
+    Object.entries<Config[keyof Config]>(config).map(([name, value]) => [name, show(name, value)]),
+  );
+}
+
+function checksOf(config: Config): Check[] {
+  return [
+    { name: "Node.js", run: checkNode },
+    { name: "data folder", run: () => checkFolder(config) },
+    { name: "port", run: () => checkPort(config) },
+    { name: "database", run: () => checkDatabase(config) },
+  ];
+}
+
+async function checkNode(): Promise<string> {
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major >= OLDEST_NODE) return process.version;
+  throw mistake(`${process.version} is too old: start with scripts/node, which uses the one of the project`);
+}
+
+async function checkFolder(config: Config): Promise<string> {
+  const place = await findPlace(config.dataDir);
+  const nearest = await nearestFolder(config.dataDir);
+  await access(nearest, constants.W_OK).catch((error: unknown) => {
+    throw mistake(`${nearest} cannot be written: change its owner or choose another DATA_DIR`, error);
+  });
+  if (config.databaseUrl !== undefined) return config.dataDir;
+  return place === undefined ? `${config.dataDir}, no database in it yet` : `PostgreSQL's files in ${place.cluster}`;
+}
+
+async function nearestFolder(folder: string): Promise<string> {
+  const exists = await access(folder).then(
+    () => true,
+    () => false,
+  );
+  return exists || path.dirname(folder) === folder ? folder : await nearestFolder(path.dirname(folder));
+}
+
+async function checkPort(config: Config): Promise<string> {
+  const claim = await findClaim(config.dataDir);
+  if (claim !== undefined && claim !== "stale") return `'up' runs here (pid ${claim.pid}) at ${claim.url}`;
+  if (config.port === 0) return "any free one";
+  const wanted = { host: config.host, port: config.port, variable: "PORT", wayOut: "PORT=8080 make run" };
+  await requirePort(wanted, false);
+  return `${config.port} is free`;
+}
+
+async function checkDatabase(config: Config): Promise<string> {
+  const url = config.databaseUrl ?? (await findRunningPostgres(config.dataDir))?.url;
+  if (url === undefined) return "the embedded one does not run; 'up' starts it";
+  const version = await probeDatabase(url);
+  const { applied, pending } = await migrationStatus(url);
+  if (pending.length === 0) return `PostgreSQL ${version}, ${applied.length} migrations applied`;
+  throw mistake(`PostgreSQL ${version}, pending: ${pending.join(", ")}; 'shopfloor migrate' applies them`);
+}
+
+function reasonOf(error: unknown): string {
+  if (isMistake(error)) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

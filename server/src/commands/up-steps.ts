@@ -1,0 +1,163 @@
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { seedDemo, demoLogins } from "../../seeds/demo.ts";
+import { migrateDatabase } from "#src/app.ts";
+import type { Config, Environment } from "#src/config.ts";
+import { prepareDataDir } from "#src/platform/data-folder.ts";
+import { mistake } from "#src/platform/mistake.ts";
+import { startEmbeddedPostgres } from "#src/platform/postgres/embedded.ts";
+import { guardPostgres } from "#src/platform/postgres/guard.ts";
+import { findFreePort } from "#src/platform/postgres/postmaster.ts";
+import { type Child, keepRunning } from "#src/platform/supervisor/child.ts";
+import { type Claim, claimDataDir, findClaim } from "#src/platform/supervisor/claim.ts";
+import { createOutput } from "#src/platform/supervisor/output.ts";
+import { drawBox } from "./box.ts";
+import { findAccounts, probeDatabase, withoutPassword } from "./database.ts";
+import { ROOT } from "./environment.ts";
+import { requirePort, tryPort } from "./ports.ts";
+import type { Terminal } from "./terminal.ts";
+
+const READY_TIMEOUT_MS = 30_000;
+const READY_POLL_MS = 25;
+const MAIN = path.join(ROOT, "server", "src", "main.ts");
+
+/** What has to be stopped, in the order in which it was started. */
+export type Running = { undo: ((withinMs: number) => Promise<void>)[]; children: Child[] };
+
+export type UpContext = {
+  config: Config;
+  env: Environment;
+  terminal: Terminal;
+  startedAt: number;
+  signal: AbortSignal;
+};
+
+type Ports = { api: number; worker: number };
+
+/** The steps of `up`, one after the other; whatever runs is put into `running` as soon as it does. */
+export async function bringUp(context: UpContext, running: Running): Promise<void> {
+  const { config, terminal, signal } = context;
+  const ports = await takeFolderAndPorts(context, running);
+  signal.throwIfAborted();
+  const database = await openDatabase(context, running);
+  signal.throwIfAborted();
+  await migrateDatabase(database.url, { onProgress: (line) => terminal.line(`migration    ${line}`) });
+  signal.throwIfAborted();
+  const withDemo = await seedWhenEmpty(context, database.url);
+  signal.throwIfAborted();
+  running.children.push(...startChildren(context, database.url, ports));
+  await Promise.all(running.children.map((child) => child.ready)).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw mistake(`${reason}; its output is above or in ${logFolder(config)}`, error);
+  });
+  const url = config.port === 0 ? localUrl(config.host, ports.api) : config.publicUrl;
+  await awaitReadiness(localUrl(config.host, ports.api), signal);
+  const seconds = ((Date.now() - context.startedAt) / 1_000).toFixed(1);
+  const workerUrl = `http://127.0.0.1:${ports.worker}`;
+  const logs = process.stdout.isTTY ? logFolder(config) : `standard output; PostgreSQL's in ${logFolder(config)}`;
+  const facts = { url, workerUrl, dataDir: config.dataDir, database: database.text, seconds, withDemo, logs };
+  terminal.line(drawBox(facts));
+}
+
+async function takeFolderAndPorts(context: UpContext, running: Running): Promise<Ports> {
+  const { config, env } = context;
+  const other = await findClaim(config.dataDir);
+  if (other !== undefined && other !== "stale") throw alreadyUp(config.dataDir, other);
+  const orphaned = other === "stale";
+  const api = config.port === 0 ? await findFreePort(0) : config.port;
+  const wayOut = `PORT=${api === 8080 ? 8081 : 8080} make run`;
+  await requirePort({ host: config.host, port: api, variable: "PORT", wayOut }, orphaned);
+  const worker = await workerPort(config, env, orphaned);
+  await prepareDataDir(config.dataDir);
+  const claim = await claimDataDir(config.dataDir, localUrl(config.host, api));
+  if ("taken" in claim) throw alreadyUp(config.dataDir, claim.taken);
+  running.undo.push(() => claim.release());
+  return { api, worker };
+}
+
+/** A port that was asked for must be free; the default one gives way, or a second shop would need two variables. */
+async function workerPort(config: Config, env: Environment, orphaned: boolean): Promise<number> {
+  const port = config.metricsPort;
+  const wanted = { host: "127.0.0.1", port, variable: "METRICS_PORT", wayOut: "METRICS_PORT=9466 make run" };
+  if (env["METRICS_PORT"]?.trim()) {
+    await requirePort(wanted, orphaned);
+    return port === 0 ? await findFreePort(0) : port;
+  }
+  return (await tryPort("127.0.0.1", port)) === undefined ? port : await findFreePort(0);
+}
+
+function alreadyUp(dataDir: string, claim: Claim): Error {
+  const another = "start another one with DATA_DIR and PORT of its own";
+  return mistake(
+    `Shopfloor runs in ${dataDir} already (pid ${claim.pid}, ${claim.url}): use it, stop it, or ${another}`,
+  );
+}
+
+async function openDatabase(context: UpContext, running: Running): Promise<{ url: string; text: string }> {
+  const { config, terminal } = context;
+  if (config.databaseUrl !== undefined) {
+    const version = await probeDatabase(config.databaseUrl);
+    return { url: config.databaseUrl, text: `PostgreSQL ${version}, ${withoutPassword(config.databaseUrl)}` };
+  }
+  const log = (line: string) => terminal.line(`PostgreSQL   ${line}`);
+  const options = { dataDir: config.dataDir, log, onProgress: log };
+  const server = await startEmbeddedPostgres(options);
+  const again = () => startEmbeddedPostgres({ ...options, port: server.port });
+  const guard = guardPostgres(server, again, (line) => terminal.line(line));
+  running.undo.push((withinMs) => guard.stop(withinMs));
+  const origin = server.adopted
+    ? `adopted: an earlier run left it behind (pid ${server.pid})`
+    : `runs (pid ${server.pid})`;
+  log(`${server.version} ${origin}`);
+  return { url: server.url, text: `PostgreSQL ${server.version}, ${withoutPassword(server.url)}` };
+}
+
+/** Demo data goes into an empty database unless DEMO=0. @returns whether the demo's accounts are there */
+async function seedWhenEmpty({ config, env, terminal }: UpContext, url: string): Promise<boolean> {
+  if (config.production) return false;
+  const accounts = await findAccounts(url, demoLogins[0]?.email ?? "");
+  const isWanted = config.demo || !env["DEMO"]?.trim();
+  if (accounts.some || !isWanted) return accounts.given;
+  const progress = (done: number, total: number) => terminal.progress(`demo data    ${done} of ${total} rows`);
+  const { seeded } = await seedDemo(url, progress);
+  if (seeded) terminal.line("demo data    is in; DEMO=0 leaves it out");
+  return true;
+}
+
+function startChildren(context: UpContext, databaseUrl: string, ports: Ports): Child[] {
+  const { config, terminal } = context;
+  const log = (line: string) => terminal.line(line);
+  // On a terminal the box stays readable; elsewhere whoever collects the output wants all of it, unchanged.
+  const output = process.stdout.isTTY ? { output: createOutput(logFolder(config), log) } : {};
+  const env = {
+    ...context.env,
+    DATABASE_URL: databaseUrl,
+    DATA_DIR: config.dataDir,
+    PORT: String(ports.api),
+    METRICS_PORT: String(ports.worker),
+  };
+  return ["api", "worker"].map((name) => keepRunning({ name, args: [MAIN, name], env }, { log, ...output }));
+}
+
+async function awaitReadiness(url: string, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + READY_TIMEOUT_MS;
+  let last = "no answer";
+  while (Date.now() < deadline) {
+    signal.throwIfAborted();
+    const response = await fetch(`${url}/api/v1/health/ready`, { signal }).catch(() => undefined);
+    if (response?.status === 200) return;
+    last = response === undefined ? last : `${response.status} ${await response.text()}`;
+    await setTimeout(READY_POLL_MS);
+  }
+  throw mistake(`the API at ${url} is not ready after ${READY_TIMEOUT_MS / 1_000} s: ${last}`);
+}
+
+/** Where this machine reaches what listens on an address; "all addresses" is none that can be called. */
+function localUrl(host: string, port: number): string {
+  if (host === "0.0.0.0" || host === "::") return `http://127.0.0.1:${port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+function logFolder(config: Config): string {
+  return path.join(config.dataDir, "logs");
+}

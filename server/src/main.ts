@@ -1,0 +1,57 @@
+import { Argument, Command, Option } from "commander";
+import { ConfigError } from "./config.ts";
+import { isMistake } from "./platform/mistake.ts";
+
+const program = new Command("shopfloor").description("The backend for a shop and the crew that runs it");
+
+// Each command is loaded when it is asked for: the API does not wait for what only `up` needs.
+program
+  .command("up")
+  .description("PostgreSQL (unless DATABASE_URL names one), API and worker on this machine; Ctrl-C stops them")
+  .action(async () => (await import("./commands/up.ts")).up());
+program
+  .command("api")
+  .description("the HTTP API alone; wants DATABASE_URL, or a PostgreSQL that 'up' runs here")
+  .action(async () => (await import("./commands/api.ts")).api());
+program
+  .command("worker")
+  .description("the worker alone; wants DATABASE_URL, or a PostgreSQL that 'up' runs here")
+  .action(async () => (await import("./commands/worker.ts")).worker());
+program
+  .command("migrate")
+  .description("bring the database to the newest schema, take the newest migration back, or tell where it stands")
+  .addArgument(new Argument("[direction]").choices(["up", "down", "status"]).default("up"))
+  .action(async (direction: "up" | "down" | "status") => (await import("./commands/migrate.ts")).migrate(direction));
+program
+  .command("seed")
+  .description("fill an empty database with demo data")
+  .action(async () => (await import("./commands/seed.ts")).seed());
+program
+  .command("grant-role")
+  .description("give an account a role; the way to the first admin")
+  .argument("<email>")
+  .addArgument(new Argument("<role>").choices(["customer", "staff", "admin"]))
+  .action(async (email: string, role: string) => (await import("./commands/grant-role.ts")).grantRole(email, role));
+program
+  .command("doctor")
+  .description("the effective configuration, and what is wrong here with the way out")
+  .action(async () => (await import("./commands/doctor.ts")).doctor());
+program
+  .command("generate-keys")
+  .description("fresh values for SIGNING_KEYS and TOKEN_SECRET")
+  .addOption(new Option("--metrics-token", "one for METRICS_TOKEN too"))
+  .action(async (options: { metricsToken?: boolean }) =>
+    (await import("./commands/generate-keys.ts")).generateKeys(options.metricsToken ?? false),
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = 1;
+  // What the person can mend is said in a line; only a bug shows its stack.
+  const line = error instanceof ConfigError || isMistake(error) ? `shopfloor: ${error.message}` : error;
+  // oxlint-disable-next-line no-console -- the one place where a command line says that it failed
+  console.error(line);
+  // A failed start may leave a timer or a connection behind, which would keep the process for nothing.
+  process.exit();
+}

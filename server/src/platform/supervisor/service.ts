@@ -1,0 +1,41 @@
+import { READY } from "./child.ts";
+
+/** An orchestrator usually gives 10 s; a supervisor kills sooner. */
+const CLOSE_TIMEOUT_MS = 9_500;
+/** After a supervisor that was killed: the port has to be free for its successor soon. */
+const ORPHAN_TIMEOUT_MS = 2_500;
+
+/**
+ * Ends this process when its supervisor is gone, as after SIGTERM and at the latest after 2.5 s, so that a killed
+ * supervisor leaves nothing on the port. Without a supervisor it does nothing.
+ */
+export function exitWithParent(): void {
+  if (process.channel === undefined) return;
+  process.once("disconnect", () => {
+    setTimeout(() => process.exit(1), ORPHAN_TIMEOUT_MS).unref();
+    process.kill(process.pid, "SIGTERM");
+  });
+}
+
+/**
+ * Runs a service until SIGTERM or SIGINT, then closes it and ends the process; a second signal ends it at once.
+ * Tells a supervisor when the service is ready.
+ */
+export async function runService(start: () => Promise<{ close(): Promise<void> }>): Promise<void> {
+  const asked = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = () => {
+    signals += 1;
+    if (signals > 1) process.exit(1);
+    setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
+    asked.resolve();
+  };
+  process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
+  exitWithParent();
+  const service = await start();
+  // The channel may break in this moment: then `disconnect` comes too, and this error says nothing new.
+  process.send?.(READY, undefined, undefined, () => undefined);
+  await asked.promise;
+  await service.close();
+  process.exit(0);
+}
