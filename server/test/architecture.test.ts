@@ -31,15 +31,15 @@ const RULES: Record<string, Rule> = {
 
 // The files that were there when this was written, and a little less: a folder that moved away turns this red.
 const FLOORS: Record<string, number> = {
-  "server/src/modules": 15,
-  "server/src/platform": 20,
-  "server/src": 40,
+  "server/src/modules": 35,
+  "server/src/platform": 60,
+  "server/src": 110,
   "server/migrations": 4,
-  "server/seeds": 0,
-  "server/test": 8,
-  assay: 15,
+  "server/seeds": 1,
+  "server/test": 12,
+  assay: 22,
   console: 0,
-  scripts: 1,
+  scripts: 2,
 };
 
 const sources = await readAll();
