@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import path from "node:path";
+import { join, resolve } from "node:path";
 import { expect, test } from "vitest";
 import { startApp } from "./app.ts";
 
@@ -26,9 +26,9 @@ test("a documented path knows just the methods that are documented", async () =>
 test("every route of a module is documented", async () => {
   await using shop = await startApp({ worker: false });
   const { paths } = (await shop.anonymous.get("/openapi.json")).body as unknown as Document;
-  const modules = path.resolve(import.meta.dirname, "../src/modules");
+  const modules = resolve(import.meta.dirname, "../src/modules");
   const files = (await readdir(modules, { recursive: true })).filter((file) => file.endsWith("routes.ts"));
-  const sources = await Promise.all(files.map((file) => readFile(path.join(modules, file), "utf8")));
+  const sources = await Promise.all(files.map((file) => readFile(join(modules, file), "utf8")));
   const routes = sources.flatMap((source) => [...source.matchAll(/app\.(\w+)\(\s*"(\/[^"]+)"/g)]);
   expect(routes.length).toBeGreaterThan(20);
   for (const [, method = "", url = ""] of routes) {

@@ -26,6 +26,6 @@ export async function adjustStock(
     if (on_hand > MAX_STOCK) throw stockTooLarge({ errors: [{ path: "delta", message: `leads above ${MAX_STOCK}` }] });
     const { correlation_id } = origin;
     const movement = await writeAdjustment(trx, { item_id, delta, reason, user_id: user.id, correlation_id });
-    return { status: 201, location: `/api/v2/products/${item_id}/movements`, body: movement as Movement };
+    return { status: 201, location: `/api/v2/products/${item_id}/movements`, body: movement };
   });
 }

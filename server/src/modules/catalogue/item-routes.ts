@@ -70,6 +70,12 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
     },
   );
 
+  itemChangeRoutes(app, context);
+}
+
+function itemChangeRoutes(app: App, context: Context): void {
+  const { db } = context;
+
   app.put(
     "/api/v1/items/:id",
     {

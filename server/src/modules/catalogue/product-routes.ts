@@ -82,6 +82,11 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
     },
   );
 
+  productChangeRoutes(app, context);
+  stockRoutes(app, context);
+}
+
+function productChangeRoutes(app: App, context: Context): void {
   app.put(
     "/api/v2/products/:id",
     {
@@ -117,11 +122,9 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
       return sendVersioned(request, reply, product);
     },
   );
-
-  await app.register(async (scope) => stockRoutes(scope, context));
 }
 
-async function stockRoutes(app: App, context: Context): Promise<void> {
+function stockRoutes(app: App, context: Context): void {
   const { db } = context;
 
   app.post(

@@ -35,7 +35,7 @@ export async function findItem(db: DbOrTrx, id: number): Promise<ItemRow | undef
 }
 
 export async function findProduct(db: DbOrTrx, id: number): Promise<Product | undefined> {
-  return (await selectProducts(db).where("id", "=", id).executeTakeFirst()) as Product | undefined;
+  return await selectProducts(db).where("id", "=", id).executeTakeFirst();
 }
 
 /** Holds the row until the transaction ends, so that what was checked about it stays true. */

@@ -1,4 +1,12 @@
 import type { Module } from "#src/platform/context.ts";
-import { identityRoutes } from "./routes.ts";
+import { accountRoutes } from "./account-routes.ts";
+import { loginRoutes } from "./login-routes.ts";
 
-export const identityModule: Module = { name: "identity", routes: identityRoutes, subscriptions: [] };
+export const identityModule: Module = {
+  name: "identity",
+  async routes(app, context) {
+    await accountRoutes(app, context);
+    await loginRoutes(app, context);
+  },
+  subscriptions: [],
+};

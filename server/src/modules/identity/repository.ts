@@ -10,12 +10,12 @@ export async function insertUser(
   user: { email: string; full_name: string; password_hash: string },
 ): Promise<User> {
   const row = await trx.insertInto("users").values(user).returning(USER_COLUMNS).executeTakeFirstOrThrow();
-  return row as User;
+  return row;
 }
 
 export async function findUser(db: DbOrTrx, id: number): Promise<User | undefined> {
   const row = await db.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).executeTakeFirst();
-  return row as User | undefined;
+  return row;
 }
 
 /** What a login is checked against, for an account that may log in at all. */
@@ -31,7 +31,7 @@ export async function findCredentials(db: Db, email: string) {
 /** Holds the row until the transaction ends, so that the version that was compared is the one that is changed. */
 export async function lockUser(trx: Trx, id: number): Promise<User | undefined> {
   const row = await trx.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).forUpdate().executeTakeFirst();
-  return row as User | undefined;
+  return row;
 }
 
 export async function updateUser(db: DbOrTrx, id: number, change: { full_name?: string; role?: Role }): Promise<User> {
@@ -41,7 +41,7 @@ export async function updateUser(db: DbOrTrx, id: number, change: { full_name?: 
     .where("id", "=", id)
     .returning(USER_COLUMNS)
     .executeTakeFirstOrThrow();
-  return row as User;
+  return row;
 }
 
 export async function findUserIdByEmail(db: Db, email: string): Promise<number | undefined> {

@@ -75,6 +75,12 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
     },
   );
 
+  oneOrderRoutes(app, context);
+}
+
+function oneOrderRoutes(app: App, context: Context): void {
+  const { db } = context;
+
   app.get(
     "/api/v2/orders/:id",
     {

@@ -34,7 +34,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
         for (const name of applied) progress(name);
         return { applied };
       }
-      if (!isLockTimeout(error) || attempt >= LOCK_RETRIES) throw error;
+      if (!isLockTimeout(error) || attempt >= LOCK_RETRIES) throw asError(error);
       progress(`a table is in use, trying again (${attempt} of ${LOCK_RETRIES})`);
       await setTimeout(RETRY_PAUSE_MS);
     }
@@ -89,6 +89,10 @@ async function withMigrator<T>(databaseUrl: string, work: (migrator: Migrator) =
   } finally {
     await db.destroy();
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error("the migration failed", { cause: thrown });
 }
 
 function isLockTimeout(error: unknown): boolean {

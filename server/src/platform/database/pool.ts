@@ -42,7 +42,7 @@ export function createPool(options: PoolOptions): pg.Pool {
 export const getTypeParser: typeof pg.types.getTypeParser = (oid: number, format?: "text" | "binary") => {
   if (oid === INT8) return Number;
   if (oid === TIMESTAMPTZ) return toRfc3339;
-  return pg.types.getTypeParser(oid, format as "text");
+  return pg.types.getTypeParser(oid, format);
 };
 
 /** `2026-11-21 10:00:00.123456+00` becomes `2026-11-21T10:00:00.123456Z`; the session's zone is UTC. */

@@ -12,10 +12,8 @@ export type Limit = {
 export type Limiter = {
   /** Counts one; @throws tooMany (429) with Retry-After when the window is used up. Sets the RateLimit fields. */
   take(reply: FastifyReply, key: string): Promise<void>;
-  /** Refuses like `take`, but counts nothing: for limits that count failures only. */
-  check(reply: FastifyReply, key: string): Promise<void>;
-  /** Counts one without refusing. */
-  note(key: string): Promise<void>;
+  /** Takes one back, for limits that count failures only: a hundred guesses at once must not all pass before one fails. */
+  giveBack(key: string): Promise<void>;
 };
 
 /**
@@ -46,12 +44,8 @@ export function createLimiter(limit: Limit): Limiter {
         throw state;
       }
     },
-    async check(reply, key) {
-      const state = await counter.get(key);
-      if (state !== null && state.consumedPoints >= limit.points) refuse(reply, state);
-    },
-    async note(key) {
-      await counter.penalty(key);
+    async giveBack(key) {
+      await counter.reward(key);
     },
   };
 }

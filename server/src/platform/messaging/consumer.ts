@@ -140,7 +140,7 @@ async function workAlone(
   held: Set<Delivery>,
   stopping: AbortSignal,
 ): Promise<void> {
-  for (const delivery of [...held]) {
+  for (const delivery of held) {
     if (stopping.aborted) {
       await giveBack(context.db, subscription.consumer, [...held]);
       held.clear();

@@ -7,6 +7,7 @@ export const MAX_ATTEMPTS = 5;
 export const BACKOFF_BASE_MS = 500;
 export const BACKOFF_CAP_MS = 30_000;
 const MAX_ERROR_LENGTH = 4_000;
+const MAX_CAUSES = 5;
 
 /** A claimed delivery. `attempt` is the fence: who holds an older one has lost the delivery. */
 export type Delivery = Message<unknown> & { consumer: string };
@@ -97,11 +98,12 @@ function fences(deliveries: Delivery[]): [number[], number[]] {
 
 function describe(error: unknown): string {
   const parts: string[] = [];
-  for (let cause = error; cause !== undefined && parts.length < 5;) {
-    parts.push(cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause));
-    cause = cause instanceof Error ? cause.cause : undefined;
+  let cause: unknown = error;
+  while (cause instanceof Error && parts.length < MAX_CAUSES) {
+    parts.push(`${cause.name}: ${cause.message}`);
+    cause = cause.cause;
   }
-  return parts.join(" <- ").slice(0, MAX_ERROR_LENGTH);
+  return parts.length === 0 ? "something that is no error was thrown" : parts.join(" <- ").slice(0, MAX_ERROR_LENGTH);
 }
 
 function claim(condition: string): string {

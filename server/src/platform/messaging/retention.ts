@@ -26,7 +26,9 @@ export function startRetention(context: { db: Db; log: Log }): { stop(): Promise
     }
   }
 
-  const timer = setInterval(() => (running = sweep()), SWEEP_EVERY_MS);
+  const timer = setInterval(() => {
+    running = sweep();
+  }, SWEEP_EVERY_MS);
   running = sweep();
   return {
     async stop() {

@@ -50,8 +50,8 @@ async function readOrGenerate(dataDir: string): Promise<Secrets> {
   const draft = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
   await writeFile(draft, JSON.stringify(await generate(), null, 2), { mode: 0o600, flag: "wx" });
   // A link fails when another process was first: both then read the same file, and neither ever reads half of one.
-  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
+  await link(draft, file).catch((error: unknown) => {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
   });
   await unlink(draft);
   const written = await readSecrets(file);

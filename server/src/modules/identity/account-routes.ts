@@ -1,0 +1,60 @@
+import type { Context } from "#src/platform/context.ts";
+import { transact } from "#src/platform/database/transact.ts";
+import { stale } from "#src/platform/http/errors.ts";
+import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
+import { clientAddress, createLimiter } from "#src/platform/http/rate-limit.ts";
+import { type App, requireUser } from "#src/platform/http/server.ts";
+import { badCredentials, emailTaken } from "./errors.ts";
+import { registerUser } from "./register-user.ts";
+import { findUser, lockUser, updateUser } from "./repository.ts";
+import { NewUser, ProfileChange, User } from "./schemas.ts";
+
+const HOUR_SECONDS = 3_600;
+const REGISTRATIONS_PER_ADDRESS = 20;
+
+export async function accountRoutes(app: App, context: Context): Promise<void> {
+  const { db, config } = context;
+  const points = REGISTRATIONS_PER_ADDRESS * config.rateLimitScale;
+  const registrations = createLimiter({ name: "register", points, windowSeconds: HOUR_SECONDS });
+
+  app.post(
+    "/api/v1/users/register",
+    {
+      config: { access: "anyone", problems: [emailTaken] },
+      schema: { summary: "Open an account", body: NewUser, response: { 201: User } },
+    },
+    async (request, reply) => {
+      await registrations.take(reply, clientAddress(request));
+      const user = await registerUser(context, request.body);
+      return reply.code(201).header("location", "/api/v1/users/me").send(user);
+    },
+  );
+
+  app.get(
+    "/api/v1/users/me",
+    { config: { access: "user" }, schema: { summary: "Read one's own account", response: { 200: User } } },
+    async (request, reply) => {
+      const user = await findUser(db, requireUser(request).id);
+      if (user === undefined) throw badCredentials();
+      return sendVersioned(request, reply, user);
+    },
+  );
+
+  app.patch(
+    "/api/v1/users/me",
+    {
+      config: { access: "user", problems: [stale] },
+      schema: { summary: "Change one's own account", body: ProfileChange, response: { 200: User } },
+    },
+    async (request, reply) => {
+      const { id } = requireUser(request);
+      const user = await transact(context, async (trx) => {
+        const current = await lockUser(trx, id);
+        if (current === undefined) throw badCredentials();
+        checkIfMatch(request, current.version);
+        return await updateUser(trx, id, request.body);
+      });
+      return sendVersioned(request, reply, user);
+    },
+  );
+}
