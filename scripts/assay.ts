@@ -39,6 +39,7 @@ async function main(options: string[]): Promise<number> {
       console.error(`The server ended by itself with code ${own.server.exitCode}\n${tail(own.log)}`);
       return code || 1;
     }
+    if (code !== 0) console.error(complaints(own.log));
     return code;
   } finally {
     await stop(own);
@@ -141,6 +142,13 @@ async function freePorts(count: number): Promise<number[]> {
   });
   await Promise.all(servers.map((server) => once(server.close(), "close")));
   return ports;
+}
+
+/** What the server itself wrote about errors, which tells why where Assay can only tell what. */
+function complaints(file: string): string {
+  const lines = readFileSync(file, "utf8").split("\n");
+  const bad = lines.filter((line) => /"level":"(error|fatal)"/.test(line)).slice(-LOG_TAIL_LINES);
+  return bad.length === 0 ? "The server's log has no error" : `Errors in the server's log:\n${bad.join("\n")}`;
 }
 
 function tail(file: string): string {

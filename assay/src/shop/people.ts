@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type Content, type Exchange, type Line, type Sender, send } from "../http/exchange.ts";
+import { fault } from "../http/fault.ts";
 import { bodyOf, integerOf, textOf } from "../http/reading.ts";
 import { succeeded } from "../http/refusal.ts";
 import type { Credentials } from "../settings.ts";
@@ -59,17 +60,25 @@ export async function join(line: Line, name: string): Promise<Member> {
   return { ...person, id, token: tokenOf(await logIn(line, person)) };
 }
 
+// A refused login is not tried again: forty scenarios with a wrong password would lock the account for its owner.
+const refusedLogins = new Map<string, Exchange>();
 const passes = new Map<string, { member: Member; until: number }>();
 
 /**
  * Logs in as staff or administrator of the examined server; one login serves many scenarios.
  * @param name how the scenario calls this person
+ * @throws Fault when the login is refused, each time with the first refusal
  */
 export async function employ(line: Line, name: string, credentials: Credentials): Promise<Member> {
   const key = `${line.target} ${credentials.email}`;
   const known = passes.get(key);
   if (known !== undefined && Date.now() < known.until) return { ...known.member, name };
-  const login = await logIn(line, credentials);
+  const login = refusedLogins.get(key) ?? (await logIn(line, credentials));
+  if (login.answer.status >= 400) {
+    refusedLogins.set(key, login);
+    const way = "ASSAY_STAFF_EMAIL, ASSAY_ADMIN_EMAIL and their _PASSWORD name other accounts";
+    throw fault(login, `${credentials.email} could not log in (${login.answer.status}); ${way}`);
+  }
   const token = tokenOf(login);
   const lifeMs = integerOf(bodyOf(login), "expires_in") * 1000;
   const id = integerOf(bodyOf(succeeded(await openAccount(line, { name, token }))), "id");
