@@ -4,6 +4,8 @@ import { isMistake } from "./platform/mistake.ts";
 
 const program = new Command("shopfloor").description("The backend for a shop and the crew that runs it");
 
+const supervised = new Option("--supervised", "started by 'up', which says when to begin").hideHelp();
+
 // Each command is loaded when it is asked for: the API does not wait for what only `up` needs.
 program
   .command("up")
@@ -12,11 +14,17 @@ program
 program
   .command("api")
   .description("the HTTP API alone; wants DATABASE_URL, or a PostgreSQL that 'up' runs here")
-  .action(async () => (await import("./commands/api.ts")).api());
+  .addOption(supervised)
+  .action(async (options: { supervised?: true }) =>
+    (await import("./commands/api.ts")).api(options.supervised ?? false),
+  );
 program
   .command("worker")
   .description("the worker alone; wants DATABASE_URL, or a PostgreSQL that 'up' runs here")
-  .action(async () => (await import("./commands/worker.ts")).worker());
+  .addOption(supervised)
+  .action(async (options: { supervised?: true }) =>
+    (await import("./commands/worker.ts")).worker(options.supervised ?? false),
+  );
 program
   .command("migrate")
   .description("bring the database to the newest schema, take the newest migration back, or tell where it stands")

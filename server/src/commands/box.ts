@@ -1,4 +1,4 @@
-import { demoLogins } from "../../seeds/demo.ts";
+import type { DemoLogin } from "../../seeds/demo.ts";
 
 const MIN_WIDTH = 78;
 const LABEL_WIDTH = 12;
@@ -9,7 +9,7 @@ export type BoxFacts = {
   dataDir: string;
   database: string;
   seconds: string;
-  withDemo: boolean;
+  logins: DemoLogin[];
   logs: string;
 };
 
@@ -21,26 +21,25 @@ export function drawBox(facts: BoxFacts): string {
     ["Database", facts.database],
     ["Data", facts.dataDir],
     ["Logs", facts.logs],
-    ...demoRows(facts.withDemo),
+    ...loginRows(facts.logins),
   ];
   const lines = rows.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${text}`);
   const rule = "─".repeat(Math.max(MIN_WIDTH, ...lines.map((line) => line.length + 2)));
   const title = `  Shopfloor is up (${facts.seconds} s). Ctrl-C stops it.`;
-  const tries = facts.withDemo ? demoLines(facts.url) : plainLines(facts.url);
+  const customer = facts.logins.find(({ role }) => role === "customer");
+  const tries = customer === undefined ? plainLines(facts.url) : demoLines(facts.url, customer);
   return ["", rule, title, "", ...lines, "", "  Three lines to try, in any shell:", ...tries, rule, ""].join("\n");
 }
 
-function demoRows(withDemo: boolean): [string, string][] {
-  if (!withDemo) return [];
-  return demoLogins.map(({ email, password, role }, index) => [
+function loginRows(logins: DemoLogin[]): [string, string][] {
+  return logins.map(({ email, password, role }, index) => [
     index === 0 ? "Log in as" : "",
     `${email.padEnd(26)} ${password.padEnd(20)} (${role})`,
   ]);
 }
 
 /** Log in, order, and look: the worker has reserved it by then. */
-function demoLines(url: string): string[] {
-  const { email, password } = demoLogins.find(({ role }) => role === "customer") ?? { email: "", password: "" };
+function demoLines(url: string, { email, password }: DemoLogin): string[] {
   const token = `sed -n 's/.*"access_token":"\\([^"]*\\)".*/\\1/p'`;
   const id = `sed -n 's/^{"id":\\([0-9]*\\).*/\\1/p'`;
   const order = `'{"items":[{"product_id":1,"quantity":1}]}'`;

@@ -47,10 +47,10 @@ export async function probeDatabase(url: string): Promise<string> {
   throw mistake(`the PostgreSQL of DATABASE_URL is ${text}: 14 or newer is needed`);
 }
 
-/** Whether there are accounts, and the given one among them. */
-export async function findAccounts(url: string, email: string): Promise<{ some: boolean; given: boolean }> {
-  const query = "SELECT EXISTS (SELECT FROM users) AS some, EXISTS (SELECT FROM users WHERE email = $1) AS given";
-  return await ask<{ some: boolean; given: boolean }>(url, query, [email]);
+/** Whether there is an account, or one with the given address. */
+export async function hasAccount(url: string, email?: string): Promise<boolean> {
+  const query = "SELECT EXISTS (SELECT FROM users WHERE $1::text IS NULL OR email = $1) AS found";
+  return (await ask<{ found: boolean }>(url, query, [email ?? null])).found;
 }
 
 /** A database's address without its password. */

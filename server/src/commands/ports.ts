@@ -34,6 +34,16 @@ export async function tryPort(host: string, port: number): Promise<string | unde
   });
 }
 
+/** Runs what listens on a port, and turns a port that it does not get into a mistake. */
+export async function explainListening<T>(wanted: Wanted, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    const isListening = error instanceof Error && "syscall" in error && error.syscall === "listen";
+    throw isListening ? await portMistake(wanted, codeOf(error) ?? "") : error;
+  }
+}
+
 async function portMistake(wanted: Wanted, code: string): Promise<Error> {
   const { host, port, variable, wayOut } = wanted;
   if (code === "EACCES") return mistake(`port ${port} needs root: choose one above 1023, as in ${wayOut}`);

@@ -1,8 +1,8 @@
 import path from "node:path";
+import type { DemoLogin } from "../../seeds/demo.ts";
 import { setTimeout } from "node:timers/promises";
-import { seedDemo, demoLogins } from "../../seeds/demo.ts";
-import { migrateDatabase } from "#src/app.ts";
 import type { Config, Environment } from "#src/config.ts";
+import { migrationStatus } from "#src/platform/database/migrate.ts";
 import { prepareDataDir } from "#src/platform/data-folder.ts";
 import { mistake } from "#src/platform/mistake.ts";
 import { startEmbeddedPostgres } from "#src/platform/postgres/embedded.ts";
@@ -12,7 +12,7 @@ import { type Child, keepRunning } from "#src/platform/supervisor/child.ts";
 import { type Claim, claimDataDir, findClaim } from "#src/platform/supervisor/claim.ts";
 import { createOutput } from "#src/platform/supervisor/output.ts";
 import { drawBox } from "./box.ts";
-import { findAccounts, probeDatabase, withoutPassword } from "./database.ts";
+import { hasAccount, probeDatabase, withoutPassword } from "./database.ts";
 import { ROOT } from "./environment.ts";
 import { requirePort, tryPort } from "./ports.ts";
 import type { Terminal } from "./terminal.ts";
@@ -28,7 +28,6 @@ export type UpContext = {
   config: Config;
   env: Environment;
   terminal: Terminal;
-  startedAt: number;
   signal: AbortSignal;
 };
 
@@ -38,24 +37,28 @@ type Ports = { api: number; worker: number };
 export async function bringUp(context: UpContext, running: Running): Promise<void> {
   const { config, terminal, signal } = context;
   const ports = await takeFolderAndPorts(context, running);
-  signal.throwIfAborted();
+  const go = Promise.withResolvers<Record<string, string>>();
+  const children = startChildren(context, ports, go.promise);
+  running.children.push(...children);
   const database = await openDatabase(context, running);
   signal.throwIfAborted();
-  await migrateDatabase(database.url, { onProgress: (line) => terminal.line(`migration    ${line}`) });
+  await migrateWhenPending(context, database.url);
   signal.throwIfAborted();
-  const withDemo = await seedWhenEmpty(context, database.url);
+  await seedWhenEmpty(context, database.url);
   signal.throwIfAborted();
-  running.children.push(...startChildren(context, database.url, ports));
-  await Promise.all(running.children.map((child) => child.ready)).catch((error: unknown) => {
+  go.resolve({ DATABASE_URL: database.url });
+  await Promise.all(children.map((child) => child.ready)).catch(async (error: unknown) => {
+    await requirePorts(context, ports);
     const reason = error instanceof Error ? error.message : String(error);
     throw mistake(`${reason}; its output is above or in ${logFolder(config)}`, error);
   });
-  const url = config.port === 0 ? localUrl(config.host, ports.api) : config.publicUrl;
   await awaitReadiness(localUrl(config.host, ports.api), signal);
-  const seconds = ((Date.now() - context.startedAt) / 1_000).toFixed(1);
+  const seconds = (performance.now() / 1_000).toFixed(1);
+  const url = config.port === 0 ? localUrl(config.host, ports.api) : config.publicUrl;
   const workerUrl = `http://127.0.0.1:${ports.worker}`;
   const logs = process.stdout.isTTY ? logFolder(config) : `standard output; PostgreSQL's in ${logFolder(config)}`;
-  const facts = { url, workerUrl, dataDir: config.dataDir, database: database.text, seconds, withDemo, logs };
+  const logins = await findDemoLogins(config, database.url);
+  const facts = { url, workerUrl, dataDir: config.dataDir, database: database.text, seconds, logins, logs };
   terminal.line(drawBox(facts));
 }
 
@@ -63,27 +66,29 @@ async function takeFolderAndPorts(context: UpContext, running: Running): Promise
   const { config, env } = context;
   const other = await findClaim(config.dataDir);
   if (other !== undefined && other !== "stale") throw alreadyUp(config.dataDir, other);
-  const orphaned = other === "stale";
   const api = config.port === 0 ? await findFreePort(0) : config.port;
-  const wayOut = `PORT=${api === 8080 ? 8081 : 8080} make run`;
-  await requirePort({ host: config.host, port: api, variable: "PORT", wayOut }, orphaned);
-  const worker = await workerPort(config, env, orphaned);
+  const ports = { api, worker: await workerPort(config, env) };
+  // What a killed supervisor leaves needs a moment to be gone.
+  await requirePorts(context, ports, other === "stale");
   await prepareDataDir(config.dataDir);
   const claim = await claimDataDir(config.dataDir, localUrl(config.host, api));
   if ("taken" in claim) throw alreadyUp(config.dataDir, claim.taken);
   running.undo.push(() => claim.release());
-  return { api, worker };
+  return ports;
 }
 
 /** A port that was asked for must be free; the default one gives way, or a second shop would need two variables. */
-async function workerPort(config: Config, env: Environment, orphaned: boolean): Promise<number> {
-  const port = config.metricsPort;
-  const wanted = { host: "127.0.0.1", port, variable: "METRICS_PORT", wayOut: "METRICS_PORT=9466 make run" };
-  if (env["METRICS_PORT"]?.trim()) {
-    await requirePort(wanted, orphaned);
-    return port === 0 ? await findFreePort(0) : port;
-  }
-  return (await tryPort("127.0.0.1", port)) === undefined ? port : await findFreePort(0);
+async function workerPort({ metricsPort }: Config, env: Environment): Promise<number> {
+  if (metricsPort === 0) return await findFreePort(0);
+  if (env["METRICS_PORT"]?.trim()) return metricsPort;
+  return (await tryPort("127.0.0.1", metricsPort)) === undefined ? metricsPort : await findFreePort(0);
+}
+
+async function requirePorts({ config }: UpContext, ports: Ports, orphaned = false): Promise<void> {
+  const wayOut = `PORT=${ports.api === 8080 ? 8081 : 8080} make run`;
+  await requirePort({ host: config.host, port: ports.api, variable: "PORT", wayOut }, orphaned);
+  const other = `METRICS_PORT=${ports.worker + 1} make run`;
+  await requirePort({ host: "127.0.0.1", port: ports.worker, variable: "METRICS_PORT", wayOut: other }, orphaned);
 }
 
 function alreadyUp(dataDir: string, claim: Claim): Error {
@@ -112,31 +117,60 @@ async function openDatabase(context: UpContext, running: Running): Promise<{ url
   return { url: server.url, text: `PostgreSQL ${server.version}, ${withoutPassword(server.url)}` };
 }
 
-/** Demo data goes into an empty database unless DEMO=0. @returns whether the demo's accounts are there */
-async function seedWhenEmpty({ config, env, terminal }: UpContext, url: string): Promise<boolean> {
-  if (config.production) return false;
-  const accounts = await findAccounts(url, demoLogins[0]?.email ?? "");
-  const isWanted = config.demo || !env["DEMO"]?.trim();
-  if (accounts.some || !isWanted) return accounts.given;
+/** The migrations' code is loaded only when it is needed: most starts find a database that has them all. */
+async function migrateWhenPending({ terminal }: UpContext, url: string): Promise<void> {
+  const { pending } = await migrationStatus(url);
+  if (pending.length === 0) return;
+  const { migrateDatabase } = await import("#src/app.ts");
+  await migrateDatabase(url, { onProgress: (line) => terminal.line(`migration    ${line}`) });
+}
+
+/** Demo data goes into an empty database unless DEMO=0. */
+async function seedWhenEmpty({ config, env, terminal }: UpContext, url: string): Promise<void> {
+  const isWanted = config.demo || (!config.production && !env["DEMO"]?.trim());
+  if (!isWanted || (await hasAccount(url))) return;
+  const { seedDemo } = await import("../../seeds/demo.ts");
   const progress = (done: number, total: number) => terminal.progress(`demo data    ${done} of ${total} rows`);
   const { seeded } = await seedDemo(url, progress);
   if (seeded) terminal.line("demo data    is in; DEMO=0 leaves it out");
-  return true;
 }
 
-function startChildren(context: UpContext, databaseUrl: string, ports: Ports): Child[] {
+/** The published logins of the demo, where its accounts are. */
+async function findDemoLogins(config: Config, url: string): Promise<DemoLogin[]> {
+  if (config.production) return [];
+  const { demoLogins } = await import("../../seeds/demo.ts");
+  const present = await Promise.all(demoLogins.map(({ email }) => hasAccount(url, email)));
+  return demoLogins.filter((_, index) => present[index]);
+}
+
+/**
+ * The children load their code at once, which takes longer than all the rest, and wait for their go: the worker for the
+ * database, the API for the worker, which tells the database of new consumers before anything is placed for them.
+ */
+function startChildren(context: UpContext, ports: Ports, go: Promise<Record<string, string>>): Child[] {
   const { config, terminal } = context;
   const log = (line: string) => terminal.line(line);
   // On a terminal the box stays readable; elsewhere whoever collects the output wants all of it, unchanged.
   const output = process.stdout.isTTY ? { output: createOutput(logFolder(config), log) } : {};
-  const env = {
+  const given = {
+    NODE_COMPILE_CACHE: path.join(config.dataDir, "cache"),
     ...context.env,
-    DATABASE_URL: databaseUrl,
     DATA_DIR: config.dataDir,
     PORT: String(ports.api),
     METRICS_PORT: String(ports.worker),
   };
-  return ["api", "worker"].map((name) => keepRunning({ name, args: [MAIN, name], env }, { log, ...output }));
+  const start = (name: string, goOfChild: Promise<Record<string, string>>) => {
+    const spec = { name, args: [MAIN, name, "--supervised"], env: given, go: goOfChild };
+    return keepRunning(spec, { log, ...output });
+  };
+  const worker = start("worker", go);
+  return [
+    worker,
+    start(
+      "api",
+      worker.ready.then(() => go),
+    ),
+  ];
 }
 
 async function awaitReadiness(url: string, signal: AbortSignal): Promise<void> {

@@ -15,13 +15,12 @@ const POSTGRES_SHARE_MS = 2_000;
  * signal stops waiting for what has begun.
  */
 export async function up(): Promise<void> {
-  const startedAt = Date.now();
   const env = readEnvironment();
   const config = readConfig(env, ROOT);
   const terminal = createTerminal();
   const signals = listen();
   const running: Running = { undo: [], children: [] };
-  const steps = bringUp({ config, env, terminal, startedAt, signal: signals.first.signal }, running);
+  const steps = bringUp({ config, env, terminal, signal: signals.first.signal }, running);
   const failure = await Promise.race([
     signals.asked.then(() => undefined),
     steps.then(wait, (error: unknown) => error),

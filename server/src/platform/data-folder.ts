@@ -14,7 +14,7 @@ export async function prepareDataDir(dataDir: string): Promise<void> {
   });
 }
 
-const OUR_NAMES = /^(postgres|postgres\..*|postgresql-.*|secrets\.json.*|logs|up\.json.*|\..*)$/;
+const OUR_NAMES = /^(postgres|postgres\..*|postgresql-.*|secrets\.json.*|logs|cache|up\.json.*|\..*)$/;
 const OUR_PROOF = ["secrets.json", "up.json", path.join("postgres", "shopfloor.json")];
 
 async function refuseForeign(dataDir: string): Promise<void> {

@@ -11,7 +11,11 @@ const HOPELESS_STARTS = 3;
 /** What a child says over its channel when it has begun its work. */
 export const READY = "ready";
 
-export type ChildSpec = { name: string; args: string[]; env: NodeJS.ProcessEnv };
+/**
+ * What to run. `go` is sent to the child when it resolves: a child loads its code while the database still starts, and
+ * begins its work with the settings that come with it.
+ */
+export type ChildSpec = { name: string; args: string[]; env: NodeJS.ProcessEnv; go: Promise<Record<string, string>> };
 
 export type Watcher = {
   log(line: string): void;
@@ -56,6 +60,11 @@ export function keepRunning(spec: ChildSpec, watcher: Watcher): Child {
       state.wasReady = true;
       ready.resolve();
     });
+    void spec.go.then(
+      // The channel of a child that has just died is closed; its successor is told again.
+      (settings) => child.connected && child.send({ go: settings }, () => undefined),
+      () => undefined,
+    );
     child.once("error", (error) => died(error.message));
     child.once("exit", (code, signal) => died(signal ?? `code ${code}`));
     return { process: child, ended: ended.promise };

@@ -19,23 +19,37 @@ export function exitWithParent(): void {
 
 /**
  * Runs a service until SIGTERM or SIGINT, then closes it and ends the process; a second signal ends it at once.
- * Tells a supervisor when the service is ready.
+ * @param supervised true: waits for the supervisor's go and tells it when the service is ready
+ * @param start gets the settings that came with the go
  */
-export async function runService(start: () => Promise<{ close(): Promise<void> }>): Promise<void> {
-  const asked = Promise.withResolvers<void>();
+export async function runService(
+  supervised: boolean,
+  start: (settings: Record<string, string>) => Promise<{ close(): Promise<void> }>,
+): Promise<void> {
+  const asked = Promise.withResolvers<undefined>();
   let signals = 0;
   const onSignal = () => {
     signals += 1;
     if (signals > 1) process.exit(1);
     setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
-    asked.resolve();
+    asked.resolve(undefined);
   };
   process.on("SIGTERM", onSignal).on("SIGINT", onSignal);
   exitWithParent();
-  const service = await start();
+  const settings = await Promise.race([supervised ? awaitGo() : {}, asked.promise]);
+  if (settings === undefined) process.exit(0);
+  const service = await start(settings);
   // The channel may break in this moment: then `disconnect` comes too, and this error says nothing new.
-  process.send?.(READY, undefined, undefined, () => undefined);
+  if (supervised) process.send?.(READY, undefined, undefined, () => undefined);
   await asked.promise;
   await service.close();
   process.exit(0);
+}
+
+function awaitGo(): Promise<Record<string, string>> {
+  return new Promise((resolve) => {
+    process.on("message", (message: { go?: Record<string, string> }) => {
+      if (message.go !== undefined) resolve(message.go);
+    });
+  });
 }
