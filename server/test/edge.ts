@@ -96,8 +96,10 @@ function thingRoutes(app: App): void {
     { config: { access: "user" }, schema: { params: IdParams, body: Thing } },
     async (request, reply) => reply.send({ origin: request.origin, id: request.params.id }),
   );
-  app.post("/api/v1/things/:id/press", { config: { access: "user" }, schema: { params: IdParams } }, async (_r, reply) =>
-    reply.code(204).send(),
+  app.post(
+    "/api/v1/things/:id/press",
+    { config: { access: "user" }, schema: { params: IdParams } },
+    async (_r, reply) => reply.code(204).send(),
   );
   app.get("/staff", { config: { access: "staff" } }, async (_request, reply) => reply.send({}));
   app.get("/admin", { config: { access: "admin" } }, async (_request, reply) => reply.send({}));

@@ -62,7 +62,11 @@ const WRONG: [string, InjectOptions, string[]][] = [
   ["an unknown field", post('{"title": "x", "is_admin": true}'), ["is_admin"]],
   ["nothing where something is required", post("{}"), ["title"]],
   ["several mistakes at once", post('{"quantity": 0, "status": 1}'), ["quantity", "status", "title"]],
-  ["a mistake inside a list", post('{"title": "x", "lines": [{"product_id": 1}, {"product_id": 0}]}'), ["lines[1].product_id"]],
+  [
+    "a mistake inside a list",
+    post('{"title": "x", "lines": [{"product_id": 1}, {"product_id": 0}]}'),
+    ["lines[1].product_id"],
+  ],
   ["a list that is too long", post('{"title": "x", "lines": [1, 2, 3, 4]}'), ["lines"]],
   ["null for a body", post("null"), [""]],
   ["no body at all", { method: "POST", url: PATH }, [""]],
@@ -85,15 +89,23 @@ test.each(WRONG)("%s is answered 422 and told where", async (_name, request, pat
   expect(errors.map(({ path }) => path).toSorted()).toEqual(paths);
 });
 
-test.each(["0", "-1", "abc", "1.5", "0x10", "1e3", "007", "9007199254740993", "99999999999999999999", `1${"0".repeat(200)}`])(
-  "the id %s names nothing: 404",
-  async (id) => {
-    await using edge = await startEdge();
-    const answer = await ask(edge, { url: `${PATH}/${id}` });
-    expect(answer.status).toBe(404);
-    expect(answer.body["code"]).toBe("request.not_found");
-  },
-);
+test.each([
+  "0",
+  "-1",
+  "abc",
+  "1.5",
+  "0x10",
+  "1e3",
+  "007",
+  "9007199254740993",
+  "99999999999999999999",
+  `1${"0".repeat(200)}`,
+])("the id %s names nothing: 404", async (id) => {
+  await using edge = await startEdge();
+  const answer = await ask(edge, { url: `${PATH}/${id}` });
+  expect(answer.status).toBe(404);
+  expect(answer.body["code"]).toBe("request.not_found");
+});
 
 test("numbers in a query are read, 1e3 in a body is 1000, 32 levels are not too deep", async () => {
   await using edge = await startEdge();
@@ -150,7 +162,10 @@ test("a form is taken where the route says so, with the same care", async () => 
     headers: { "content-type": "application/x-www-form-urlencoded;charset=UTF-8" },
     payload,
   });
-  expect((await ask(edge, form("username=a%40b&password=%C3%A9+%2B"))).body).toEqual({ username: "a@b", password: "é +" });
+  expect((await ask(edge, form("username=a%40b&password=%C3%A9+%2B"))).body).toEqual({
+    username: "a@b",
+    password: "é +",
+  });
   expect((await ask(edge, form("username=a&password=%00"))).status).toBe(400);
   expect((await ask(edge, form("username=a&password=%ff"))).status).toBe(400);
   expect((await ask(edge, form("username=a"))).status).toBe(422);
@@ -197,7 +212,11 @@ test("a problem says what, which and where, and nothing of how we are made", asy
 test("a database that is away is 503 with Retry-After", async () => {
   await using edge = await startEdge();
   const answer = await ask(edge, { url: "/away" });
-  expect([answer.status, answer.body["code"], answer.headers["retry-after"]]).toEqual([503, "service.unavailable", "1"]);
+  expect([answer.status, answer.body["code"], answer.headers["retry-after"]]).toEqual([
+    503,
+    "service.unavailable",
+    "1",
+  ]);
   expect(JSON.stringify(answer.body)).not.toContain("10.0.0.7");
 });
 

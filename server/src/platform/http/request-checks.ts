@@ -19,11 +19,12 @@ const VISIBLE_ASCII = /^[\x21-\x7e]*$/;
 
 /** What is wrong with a request's line and headers before anything looks at its route; undefined when nothing is. */
 export function mistakeInHead(request: IncomingMessage): Problem | undefined {
-  return mistakeInHeaders(request.rawHeaders) ?? mistakeInUrl(request.url ?? "") ?? mistakeInFraming(request);
+  return mistakeInHeaders(request) ?? mistakeInUrl(request.url ?? "") ?? mistakeInFraming(request);
 }
 
-function mistakeInHeaders(rawHeaders: string[]): Problem | undefined {
+function mistakeInHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): Problem | undefined {
   if (rawHeaders.length > 2 * MAX_HEADERS) return headersTooLarge({ detail: `more than ${MAX_HEADERS} headers` });
+  if (headers.host === undefined && httpVersion === "1.1") return badRequest({ detail: "the header host is missing" });
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? "";
@@ -56,7 +57,7 @@ function mistakeInFraming(request: IncomingMessage): Problem | undefined {
   // Node reads only chunked; any other coding is a body whose end two readers may see at different places.
   const transfer = headers["transfer-encoding"];
   if (transfer !== undefined && transfer.toLowerCase() !== "chunked") {
-    return badRequest({ detail: "the only transfer coding is chunked", headers: { connection: "close" } });
+    return badRequest({ detail: "the only transfer coding is chunked" });
   }
   return undefined;
 }

@@ -14,6 +14,7 @@ import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { installAccess } from "./access.ts";
 import { installBodyParsers } from "./body.ts";
 import { answerClientError } from "./client-error.ts";
+import { unauthenticated } from "./errors.ts";
 import { correlationIdOf, type Exchange, exchangeStarter, originOf } from "./exchange.ts";
 import { HANDLER_LIMIT_MS, installDeadlines } from "./deadlines.ts";
 import { installFailures, sendFailure } from "./failures.ts";
@@ -97,6 +98,8 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
+      // Checked by ourselves: Node would refuse it without a word.
+      requireHostHeader: false,
     },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -121,7 +124,10 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
   });
   app.addHook("onRequest", (request, reply, done) => {
     begin(request, reply);
-    done(mistakeInHead(request.raw));
+    const mistake = mistakeInHead(request.raw);
+    // Where its head is doubtful, so is what follows on the connection.
+    if (mistake !== undefined) reply.header("connection", "close");
+    done(mistake);
   });
   installFailures(app, options);
   installBodyParsers(app);
@@ -136,8 +142,11 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
   return app;
 }
 
-/** The signed-in user of a request; for routes whose access is not `anyone`, where there always is one. */
+/**
+ * The signed-in user of a request; for routes whose access is not `anyone`, where there always is one.
+ * @throws unauthenticated (401) elsewhere, when there is none
+ */
 export function requireUser(request: FastifyRequest): User {
-  if (request.user === undefined) throw new Error("this route lets anyone in, so there may be no user");
+  if (request.user === undefined) throw unauthenticated();
   return request.user;
 }
