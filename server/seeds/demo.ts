@@ -9,7 +9,7 @@ import { createPool } from "#src/platform/database/pool.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
 import { createPasswords } from "#src/platform/security/passwords.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
-import { childTraceparent } from "#src/platform/telemetry/trace.ts";
+import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import { demoItems, demoProducts } from "./demo-catalogue.ts";
 
 export type DemoLogin = { email: string; password: string; role: Role };
@@ -128,8 +128,7 @@ async function seedOrders(trx: Trx, wrote: Wrote): Promise<void> {
     ];
     const priced = priceOrder(items, prices);
     if ("error" in priced) throw priced.error;
-    const traceparent = childTraceparent(undefined);
-    const origin = { correlation_id: `demo-order-${index + 1}`, traceparent, user_id: CUSTOMER_ID, cause: null };
+    const origin = newOrigin({ user_id: CUSTOMER_ID, correlation_id: `demo-order-${index + 1}` });
     return { command: { user_id: CUSTOMER_ID, origin }, ...priced.value };
   });
   const placed = await insertOrders(trx, orders);

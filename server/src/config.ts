@@ -31,7 +31,9 @@ export type Config = {
 export class ConfigError extends Error {
   readonly mistakes: string[];
   constructor(mistakes: string[]) {
-    super(`The configuration has ${mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`}:\n${mistakes.map((line) => `  - ${line}`).join("\n")}`);
+    super(
+      `The configuration has ${mistakes.length === 1 ? "a mistake" : `${mistakes.length} mistakes`}:\n${mistakes.map((line) => `  - ${line}`).join("\n")}`,
+    );
     this.mistakes = mistakes;
   }
 }
@@ -50,14 +52,16 @@ const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admi
 export function readConfig(env: Environment, root: string): Config {
   const mistakes: string[] = [];
   const read = reader(env, mistakes);
-  const production = read.oneOf("NODE_ENV", ["development", "test", "production"] as const, "development") === "production";
+  const production =
+    read.oneOf("NODE_ENV", ["development", "test", "production"] as const, "development") === "production";
   const host = read.text("HOST") ?? "127.0.0.1";
   const port = read.integer("PORT", 8000, 0, 65_535);
   const config: Config = {
     production,
     host,
     port,
-    publicUrl: read.url("PUBLIC_URL", ["http:", "https:"]) ?? `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`,
+    publicUrl:
+      read.url("PUBLIC_URL", ["http:", "https:"]) ?? `http://${host === "0.0.0.0" ? "127.0.0.1" : host}:${port}`,
     dataDir: path.resolve(root, read.text("DATA_DIR") ?? ".shopfloor"),
     databaseUrl: read.url("DATABASE_URL", ["postgres:", "postgresql:"]),
     databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
@@ -65,7 +69,10 @@ export function readConfig(env: Environment, root: string): Config {
     logLevel: read.oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
     metricsToken: read.secret("METRICS_TOKEN"),
     metricsPort: read.integer("METRICS_PORT", 9465, 0, 65_535),
-    trustedProxies: (read.text("TRUSTED_PROXIES") ?? "").split(",").map((part) => part.trim()).filter(Boolean),
+    trustedProxies: (read.text("TRUSTED_PROXIES") ?? "")
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean),
     rateLimitScale: read.integer("RATE_LIMIT_SCALE", production ? 1 : 100, 1, 1_000_000),
     leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
     signingKeys: read.secret("SIGNING_KEYS"),
@@ -79,20 +86,33 @@ export function readConfig(env: Environment, root: string): Config {
 
 function productionMistakes(config: Config, env: Environment): string[] {
   const mistakes: string[] = [];
-  if (config.databaseUrl === undefined) mistakes.push("DATABASE_URL is required in production, for instance postgres://user:password@host:5432/shopfloor");
-  if (config.demo) mistakes.push("DEMO is refused in production: it creates accounts with published passwords; unset it");
+  if (config.databaseUrl === undefined)
+    mistakes.push("DATABASE_URL is required in production, for instance postgres://user:password@host:5432/shopfloor");
+  if (config.demo)
+    mistakes.push("DEMO is refused in production: it creates accounts with published passwords; unset it");
   for (const name of ["FAULTS", "MUTANT"]) {
     if (env[name]) mistakes.push(`${name} is refused in production: it plants defects for tests; unset it`);
   }
-  if (config.signingKeys === undefined) mistakes.push("SIGNING_KEYS (or SIGNING_KEYS_FILE) is required in production; 'shopfloor generate-keys' prints a pair of values");
-  mistakes.push(...weakSecret("TOKEN_SECRET", config.tokenSecret, true), ...weakSecret("METRICS_TOKEN", config.metricsToken, false));
+  if (config.signingKeys === undefined)
+    mistakes.push(
+      "SIGNING_KEYS (or SIGNING_KEYS_FILE) is required in production; 'shopfloor generate-keys' prints a pair of values",
+    );
+  mistakes.push(
+    ...weakSecret("TOKEN_SECRET", config.tokenSecret, true),
+    ...weakSecret("METRICS_TOKEN", config.metricsToken, false),
+  );
   return mistakes;
 }
 
 function weakSecret(name: string, value: string | undefined, required: boolean): string[] {
-  if (value === undefined) return required ? [`${name} (or ${name}_FILE) is required in production; 'shopfloor generate-keys' prints one`] : [];
-  if (value.length < MIN_SECRET_LENGTH) return [`${name} has ${value.length} characters; production wants at least ${MIN_SECRET_LENGTH}`];
-  if (PLACEHOLDER.test(value)) return [`${name} looks like a placeholder; 'shopfloor generate-keys' prints a random one`];
+  if (value === undefined)
+    return required
+      ? [`${name} (or ${name}_FILE) is required in production; 'shopfloor generate-keys' prints one`]
+      : [];
+  if (value.length < MIN_SECRET_LENGTH)
+    return [`${name} has ${value.length} characters; production wants at least ${MIN_SECRET_LENGTH}`];
+  if (PLACEHOLDER.test(value))
+    return [`${name} looks like a placeholder; 'shopfloor generate-keys' prints a random one`];
   return [];
 }
 
@@ -127,7 +147,9 @@ function reader(env: Environment, mistakes: string[]) {
       if (value === undefined) return undefined;
       // The value may hold a password, so the message shows the form that is wanted and not what was given.
       if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value.replace(/\/$/, "");
-      mistakes.push(`${name}: must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`);
+      mistakes.push(
+        `${name}: must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+      );
       return undefined;
     },
     secret(name: string): string | undefined {
