@@ -1,9 +1,12 @@
+import { existsSync } from "node:fs";
+import { enableCompileCache } from "node:module";
+import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { readConfig } from "#src/config.ts";
 import { isMistake } from "#src/platform/mistake.ts";
 import { readEnvironment, ROOT } from "./environment.ts";
 import { createTerminal } from "./terminal.ts";
-import { bringUp, type Running } from "./up-steps.ts";
+import type { Running } from "./up-steps.ts";
 
 /** All in all 10 s: what has begun may come to its end, then the children get most of it and PostgreSQL the rest. */
 const STEP_PATIENCE_MS = 4_000;
@@ -18,6 +21,10 @@ export async function up(): Promise<void> {
   const env = readEnvironment();
   const config = readConfig(env, ROOT);
   const terminal = createTerminal();
+  // Half of a start is reading code. Only where an earlier run has made the folder: it may not be ours to write yet.
+  const cache = path.join(config.dataDir, "cache");
+  if (existsSync(cache)) enableCompileCache(cache);
+  const { bringUp } = await import("./up-steps.ts");
   const signals = listen();
   const running: Running = { undo: [], children: [] };
   const steps = bringUp({ config, env, terminal, signal: signals.first.signal }, running);
