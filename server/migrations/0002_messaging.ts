@@ -37,7 +37,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     CREATE INDEX deliveries_retried ON deliveries (consumer, due_at, message_id)
       WHERE handled_at IS NULL AND dead_at IS NULL AND attempts > 0;
     CREATE INDEX deliveries_dead ON deliveries (dead_at) WHERE dead_at IS NOT NULL;
-    CREATE INDEX deliveries_handled_at ON deliveries USING brin (handled_at);
+    -- Partial, so that nobody looks for open deliveries with it: to a BRIN index those are everywhere.
+    CREATE INDEX deliveries_handled_at ON deliveries USING brin (handled_at) WHERE handled_at IS NOT NULL;
 
     CREATE TABLE delivery_failures (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

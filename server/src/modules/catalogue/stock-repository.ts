@@ -74,7 +74,7 @@ export async function closeReservations(
        SELECT * FROM unnest($1::bigint[], $2::text[]) AS c (order_id, correlation_id)
      ), freed AS (
        UPDATE reservations r SET status = 'released', closed_at = now()
-       FROM closing c WHERE r.order_id = c.order_id AND r.status = 'open'
+       FROM closing c WHERE r.order_id = c.order_id AND r.order_id = ANY($1) AND r.status = 'open'
        RETURNING r.order_id, r.item_id, r.quantity, c.correlation_id
      ), moved AS (
        INSERT INTO stock_movements (item_id, kind, reserved_delta, order_id, correlation_id)

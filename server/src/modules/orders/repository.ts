@@ -101,7 +101,7 @@ export async function moveOrders(trx: Trx, moves: Move[]): Promise<void> {
      )
      UPDATE orders o SET status = m.status, reject_reason = m.reject_reason, shortfalls = m.shortfalls,
        version = o.version + 1, updated_at = now()
-     FROM moves m WHERE o.id = m.id`,
+     FROM moves m WHERE o.id = m.id AND o.id = ANY($1)`,
     [
       moves.map(({ order }) => order.id),
       moves.map(({ status }) => status),
