@@ -6,7 +6,7 @@ const LABEL_WIDTH = 12;
 export type BoxFacts = {
   url: string;
   workerUrl: string;
-  dataDir: string;
+  data: string;
   database: string;
   seconds: string;
   logins: DemoLogin[];
@@ -19,7 +19,7 @@ export function drawBox(facts: BoxFacts): string {
     ["API docs", `${facts.url}/docs`],
     ["Metrics", `${facts.url}/metrics   worker: ${facts.workerUrl}/metrics`],
     ["Database", facts.database],
-    ["Data", facts.dataDir],
+    ["Data", facts.data],
     ["Logs", facts.logs],
     ...loginRows(facts.logins),
   ];

@@ -1,3 +1,4 @@
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import type { DemoLogin } from "../../seeds/demo.ts";
 import { setTimeout } from "node:timers/promises";
@@ -58,7 +59,7 @@ export async function bringUp(context: UpContext, running: Running): Promise<voi
   const workerUrl = `http://127.0.0.1:${ports.worker}`;
   const logs = process.stdout.isTTY ? logFolder(config) : `standard output; PostgreSQL's in ${logFolder(config)}`;
   const logins = await findDemoLogins(config, database.url);
-  const facts = { url, workerUrl, dataDir: config.dataDir, database: database.text, seconds, logins, logs };
+  const facts = { url, workerUrl, data: database.data, database: database.text, seconds, logins, logs };
   terminal.line(drawBox(facts));
 }
 
@@ -98,11 +99,17 @@ function alreadyUp(dataDir: string, claim: Claim): Error {
   );
 }
 
-async function openDatabase(context: UpContext, running: Running): Promise<{ url: string; text: string }> {
+type Database = { url: string; text: string; data: string };
+
+function describe(version: string, url: string): string {
+  return `PostgreSQL ${version}, ${withoutPassword(url)}`;
+}
+
+async function openDatabase(context: UpContext, running: Running): Promise<Database> {
   const { config, terminal } = context;
   if (config.databaseUrl !== undefined) {
     const version = await probeDatabase(config.databaseUrl);
-    return { url: config.databaseUrl, text: `PostgreSQL ${version}, ${withoutPassword(config.databaseUrl)}` };
+    return { url: config.databaseUrl, text: describe(version, config.databaseUrl), data: config.dataDir };
   }
   const log = (line: string) => terminal.line(`PostgreSQL   ${line}`);
   const options = { dataDir: config.dataDir, log, onProgress: log };
@@ -114,7 +121,9 @@ async function openDatabase(context: UpContext, running: Running): Promise<{ url
     ? `adopted: an earlier run left it behind (pid ${server.pid})`
     : `runs (pid ${server.pid})`;
   log(`${server.version} ${origin}`);
-  return { url: server.url, text: `PostgreSQL ${server.version}, ${withoutPassword(server.url)}` };
+  const isInside = server.folder.startsWith(await realpath(config.dataDir));
+  const data = isInside ? config.dataDir : `${config.dataDir}, PostgreSQL's files in ${server.folder}`;
+  return { url: server.url, text: describe(server.version, server.url), data };
 }
 
 /** The migrations' code is loaded only when it is needed: most starts find a database that has them all. */

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, readdir } from "node:fs/promises";
+import { access, constants, mkdir, readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { codeOf, mistake } from "./mistake.ts";
 
@@ -33,9 +33,24 @@ async function refuseForeign(dataDir: string): Promise<void> {
 
 /** Makes a folder and those above it, passable for the user that runs PostgreSQL. */
 export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: PASSABLE }).catch((error: unknown) => {
+  try {
+    await makeWithParents(folder);
+  } catch (error) {
     throw folderMistake(folder, error);
-  });
+  }
+}
+
+// Node's own recursive mkdir says ENOENT on a read-only disk, and tries for ever where a system makes no folders.
+async function makeWithParents(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: PASSABLE });
+  } catch (error) {
+    if (codeOf(error) === "EEXIST" && (await stat(folder)).isDirectory()) return;
+    const parent = path.dirname(folder);
+    if (codeOf(error) !== "ENOENT" || parent === folder || (await exists(parent))) throw error;
+    await makeWithParents(parent);
+    await mkdir(folder, { mode: PASSABLE });
+  }
 }
 
 /** One line for a folder that the system refuses; an error of another kind comes back as it is. */
@@ -47,6 +62,7 @@ export function folderMistake(folder: string, error: unknown): Error {
     EROFS: "lies on a disk that is read-only: choose another DATA_DIR",
     ENOSPC: "lies on a full disk: make room or choose another DATA_DIR",
     EDQUOT: "lies on a disk of which your share is used up: make room or choose another DATA_DIR",
+    ENOENT: "lies where no folder can be made: choose another DATA_DIR",
     ENOTDIR: "cannot be a folder, a file is in the way: choose another DATA_DIR",
     EEXIST: "cannot be a folder, a file is in the way: choose another DATA_DIR",
   };

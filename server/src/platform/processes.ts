@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { readdir, readFile, readlink } from "node:fs/promises";
+import path from "node:path";
 import { promisify } from "node:util";
 import { codeOf } from "./mistake.ts";
 
@@ -40,7 +41,8 @@ export async function findListener(port: number): Promise<string | undefined> {
     const holders = await Promise.all(pids.map(async (pid) => ((await holdsOne(pid, inodes)) ? pid : undefined)));
     const pid = holders.find((holder) => holder !== undefined);
     if (pid === undefined) return undefined;
-    return `${(await readFile(`/proc/${pid}/comm`, "utf8")).trim()} (pid ${pid})`;
+    const [program = ""] = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0");
+    return `${path.basename(program) || "a process"} (pid ${pid})`;
   } catch {
     return undefined;
   }

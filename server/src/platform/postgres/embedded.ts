@@ -35,6 +35,8 @@ export type EmbeddedPostgres = {
   adopted: boolean;
   version: string;
   pid: number;
+  /** where its files lie: not in `dataDir` when root's PostgreSQL does not get in there */
+  folder: string;
   /** resolves when the server is gone, stopped or crashed */
   gone: Promise<void>;
   /** ends the server also when it was adopted; bounded, 5 s unless told otherwise */
@@ -126,6 +128,7 @@ async function connect(
     adopted,
     version,
     pid,
+    folder: place.cluster,
     gone: postmaster.watchGone(pid, watch.signal),
     stop: async (withinMs = STOP_TIMEOUT_MS) => {
       await postmaster.endServer(pid, withinMs);

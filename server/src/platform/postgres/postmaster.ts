@@ -3,6 +3,7 @@ import { open, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { folderMistake } from "../data-folder.ts";
 import { findCommand, isAlive } from "../processes.ts";
 import type { Binaries } from "./binaries.ts";
 import { childOptions } from "./cluster.ts";
@@ -41,7 +42,9 @@ export type Launched = { pid: number; ended(): string | undefined; output(): Pro
 /** Starts a server that outlives this process: in a session of its own, its output in a file instead of a pipe. */
 export async function launch(place: Place, binaries: Binaries, settings: string[]): Promise<Launched> {
   await rotate(place.logFile);
-  const log = await open(place.logFile, "a", 0o600);
+  const log = await open(place.logFile, "a", 0o600).catch((error: unknown) => {
+    throw folderMistake(place.logFile, error);
+  });
   try {
     const { size } = await log.stat();
     const child = spawn(binaries.postgres, ["-D", place.cluster, ...settings], {

@@ -3,6 +3,7 @@ import path from "node:path";
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
+const PRIVATE_FILE = 0o600;
 const ROTATE_BYTES = 16 * 1024 * 1024;
 // A line without an end is not collected for ever.
 const MAX_LINE = 64 * 1024;
@@ -54,7 +55,7 @@ function createLogFile(file: string, show: Show): (chunk: Buffer) => void {
         renameSync(file, `${file}.1`);
         size = 0;
       }
-      appendFileSync(file, chunk);
+      appendFileSync(file, chunk, { mode: PRIVATE_FILE });
       size += chunk.length;
     } catch (error) {
       // A full disk stops the log and not the shop.
