@@ -59,7 +59,6 @@ function guard(access: Access, options: ServerOptions): onRequestHookHandler {
       return;
     }
     // An async hook would cost every anonymous read a turn of the queue.
-    // oxlint-disable-next-line promise/no-callback-in-promise -- the hook's interface is a callback
     identify(request, BEARER.exec(authorization)?.[1]).then(done, done);
   };
 }

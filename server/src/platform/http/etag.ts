@@ -30,9 +30,8 @@ export function checkIfMatch(request: FastifyRequest, version: number): void {
   const sent = request.headers["if-match"];
   if (sent === undefined || sent.trim() === "*") return;
   if (!TAG_LIST.test(sent)) throw badRequest({ detail: "If-Match must be * or a list of entity tags in quotes" });
-  const versions = (sent.match(TAG) ?? [])
-    .filter((tag) => !tag.startsWith("W/"))
-    .map((tag) => /^"(\d+)-?/.exec(tag)?.[1]);
+  // The pattern leaves weak tags out: they say "about the same", which is not enough to overwrite something.
+  const versions = (sent.match(TAG) ?? []).map((tag) => /^"(\d+)-?/.exec(tag)?.[1]);
   if (!versions.includes(String(version))) throw stale({ detail: `the current version is ${version}` });
 }
 

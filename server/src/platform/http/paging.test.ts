@@ -41,12 +41,12 @@ async function page(db: Db, query: Partial<ListQuery>): Promise<Page<Row>> {
 
 async function walk(db: Db, query: Partial<ListQuery>): Promise<number[]> {
   const ids: number[] = [];
-  let cursor: string | null | undefined;
-  do {
-    const { data, next_cursor }: Page<Row> = await page(db, { ...query, ...(cursor != null && { cursor }) });
+  let next: Partial<ListQuery> | undefined = query;
+  while (next !== undefined) {
+    const { data, next_cursor }: Page<Row> = await page(db, next);
     ids.push(...data.map(({ id }) => id));
-    cursor = next_cursor;
-  } while (cursor !== null);
+    next = next_cursor === null ? undefined : { ...query, cursor: next_cursor };
+  }
   return ids;
 }
 

@@ -25,6 +25,8 @@ export function mistakeInHead(request: IncomingMessage): Problem | undefined {
 function mistakeInHeaders({ rawHeaders, headers, httpVersion }: IncomingMessage): Problem | undefined {
   if (rawHeaders.length > 2 * MAX_HEADERS) return headersTooLarge({ detail: `more than ${MAX_HEADERS} headers` });
   if (headers.host === undefined && httpVersion === "1.1") return badRequest({ detail: "the header host is missing" });
+  // Node merges or drops a field that comes again, so as many names as fields means that none did.
+  if (Object.keys(headers).length * 2 === rawHeaders.length) return undefined;
   const seen = new Set<string>();
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? "";
