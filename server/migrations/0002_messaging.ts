@@ -18,6 +18,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     CREATE TABLE subscriptions (
       topic text NOT NULL,
       consumer text NOT NULL,
+      created_at timestamptz NOT NULL DEFAULT now(),
       PRIMARY KEY (topic, consumer)
     );
 

@@ -5,12 +5,14 @@ import { createAuthenticator } from "./modules/identity/authenticate.ts";
 import { identityModule } from "./modules/identity/module.ts";
 import { ordersModule } from "./modules/orders/module.ts";
 import type { Context, Module } from "./platform/context.ts";
+import { type Finding, runChecks } from "./platform/database/check.ts";
 import { createDatabase } from "./platform/database/database.ts";
 import { migrate, type MigrateOptions, migrationStatus } from "./platform/database/migrate.ts";
 import { createPool } from "./platform/database/pool.ts";
 import { registerPoolGauges } from "./platform/database/pool-metrics.ts";
 import { drain } from "./platform/http/draining.ts";
 import { type App, createHttpServer } from "./platform/http/server.ts";
+import { messagingChecks } from "./platform/messaging/checks.ts";
 import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
 import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
@@ -25,6 +27,7 @@ import { createMetrics, type Metrics } from "./platform/telemetry/metrics.ts";
 import { startStatusServer } from "./platform/telemetry/status-server.ts";
 
 const modules: Module[] = [identityModule, catalogueModule, ordersModule];
+const checks = [...modules.flatMap((module) => module.checks), ...messagingChecks];
 const subscriptions = modules.flatMap((module) => module.subscriptions);
 
 /** How long a worker that is asked to stop may finish what it has begun. */
@@ -143,6 +146,20 @@ export async function migrateDatabase(
     await db.destroy();
   }
   return result;
+}
+
+/** Runs every check of every module; see `Check`. */
+export async function verifyDatabase(
+  databaseUrl: string,
+  options: { repair?: boolean; onProgress?: (finding: Finding) => void } = {},
+): Promise<Finding[]> {
+  const log = createLog({ logLevel: "silent", process: "verify" });
+  const db = createDatabase(createPool({ url: databaseUrl, max: 1, work: "job", name: "verify", log }));
+  try {
+    return await runChecks(db, checks, options);
+  } finally {
+    await db.destroy();
+  }
 }
 
 /** Ready means that the database answers and has every migration that this code knows. */

@@ -41,6 +41,11 @@ program
   .addArgument(new Argument("<role>").choices(["customer", "staff", "admin"]))
   .action(async (email: string, role: string) => (await import("./commands/grant-role.ts")).grantRole(email, role));
 program
+  .command("verify")
+  .description("recompute what is derived from its ledger and compare; exit code 1 when something does not agree")
+  .option("--repair", "derive anew what is derived")
+  .action(async (options: { repair?: true }) => (await import("./commands/verify.ts")).verify(options.repair ?? false));
+program
   .command("doctor")
   .description("the effective configuration, and what is wrong here with the way out")
   .action(async () => (await import("./commands/doctor.ts")).doctor());

@@ -1,4 +1,5 @@
 import type { Config } from "#src/config.ts";
+import type { Check } from "./database/check.ts";
 import type { TransactContext } from "./database/transact.ts";
 import type { App } from "./http/server.ts";
 import type { Subscription } from "./messaging/event.ts";
@@ -19,4 +20,6 @@ export type Module = {
   name: string;
   routes(app: App, context: Context): Promise<void>;
   subscriptions: Subscription[];
+  /** what must hold in this module's tables; `verify` runs them */
+  checks: Check[];
 };

@@ -1,9 +1,11 @@
 import type { Module } from "#src/platform/context.ts";
+import { catalogueChecks } from "./checks.ts";
 import { itemRoutes } from "./item-routes.ts";
 import { productRoutes } from "./product-routes.ts";
 
 export const catalogueModule: Module = {
   name: "catalogue",
+  checks: catalogueChecks,
   async routes(app, context) {
     await itemRoutes(app, context);
     await productRoutes(app, context);

@@ -1,8 +1,9 @@
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
-import { type Allocation, allocate, type StockRequest } from "./allocate.ts";
+import { type Allocation, allocate, type StockLine, type StockRequest } from "./allocate.ts";
 import {
   closeReservations,
   findPrices,
+  listOpenReservations,
   lockLevels,
   lockReservedLevels,
   writeReservations,
@@ -29,6 +30,11 @@ export async function reserveStock(trx: Trx, requests: StockRequest[]): Promise<
   const granted = requests.filter((_, index) => allocations[index]?.outcome === "reserved");
   await writeReservations(trx, granted);
   return allocations;
+}
+
+/** What each of these orders holds open; an order that holds nothing is missing in the map. */
+export async function listHeld(db: DbOrTrx, order_ids: number[]): Promise<Map<number, StockLine[]>> {
+  return Map.groupBy(await listOpenReservations(db, order_ids), (row) => row.order_id);
 }
 
 /**

@@ -86,6 +86,15 @@ export async function closeReservations(
   );
 }
 
+export async function listOpenReservations(db: DbOrTrx, order_ids: number[]) {
+  return await db
+    .selectFrom("reservations")
+    .select(["order_id", "item_id", "quantity"])
+    .where("order_id", "in", order_ids)
+    .where("status", "=", "open")
+    .execute();
+}
+
 /** Opens the level of a new product. Its first stock is a movement like any other. */
 export async function insertLevel(trx: Trx, item_id: number): Promise<void> {
   await trx.insertInto("stock_levels").values({ item_id }).execute();

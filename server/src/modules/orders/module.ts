@@ -1,5 +1,6 @@
 import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
+import { orderChecks } from "./checks.ts";
 import { orderPlaced } from "./events.ts";
 import { rejectUnprocessable, reserveOrders } from "./reserve-orders.ts";
 import { orderRoutes } from "./routes.ts";
@@ -9,6 +10,7 @@ const RESERVING_BATCH = 200;
 
 export const ordersModule: Module = {
   name: "orders",
+  checks: orderChecks,
   routes: orderRoutes,
   subscriptions: [
     subscribe(orderPlaced, {

@@ -4,6 +4,8 @@ import type { Log } from "#src/platform/telemetry/log.ts";
 /** How long each kind of work may wait; a fault anywhere below is an answer within these bounds. Milliseconds. */
 export const TIMEOUTS = {
   api: { connectMs: 1_000, statementMs: 1_500, queryMs: 2_000, idleInTransactionMs: 5_000 },
+  /** commands that read everything; nobody waits for them but the person who started them */
+  job: { connectMs: 5_000, statementMs: 0, queryMs: 0, idleInTransactionMs: 0 },
   worker: { connectMs: 1_000, statementMs: 10_000, queryMs: 10_500, idleInTransactionMs: 10_000 },
 } as const;
 const IDLE_CLIENT_MS = 30_000;

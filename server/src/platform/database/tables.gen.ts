@@ -150,6 +150,7 @@ export interface StockMovements {
 export interface Subscriptions {
   topic: string;
   consumer: string;
+  created_at: Generated<string>;
 }
 
 export interface Users {

@@ -4,7 +4,7 @@ import { named } from "#src/platform/database/statement.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
 
 /** Handled deliveries and their messages are kept this long, so that a journey can be told. */
-const HANDLED_DAYS = 7;
+export const HANDLED_DAYS = 7;
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** Rows per statement: short locks, and room between them for everybody else. */
 const SWEEP_BATCH = 2_000;
