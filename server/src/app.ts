@@ -11,7 +11,8 @@ import { migrate, type MigrateOptions, migrationStatus } from "./platform/databa
 import { createPool } from "./platform/database/pool.ts";
 import { registerPoolGauges } from "./platform/database/pool-metrics.ts";
 import { drain } from "./platform/http/draining.ts";
-import { type App, createHttpServer } from "./platform/http/server.ts";
+import type { App } from "./platform/http/app.ts";
+import { createHttpServer } from "./platform/http/server.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
 import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
@@ -27,7 +28,7 @@ import { createMetrics, type Metrics } from "./platform/telemetry/metrics.ts";
 import { startStatusServer } from "./platform/telemetry/status-server.ts";
 
 const modules: Module[] = [identityModule, catalogueModule, ordersModule];
-const checks = [...modules.flatMap((module) => module.checks), ...messagingChecks];
+const invariants = [...modules.flatMap((module) => module.checks), ...messagingChecks];
 const subscriptions = modules.flatMap((module) => module.subscriptions);
 
 /** How long a worker that is asked to stop may finish what it has begun. */
@@ -156,7 +157,7 @@ export async function verifyDatabase(
   const log = createLog({ logLevel: "silent", process: "verify" });
   const db = createDatabase(createPool({ url: databaseUrl, max: 1, work: "job", name: "verify", log }));
   try {
-    return await runChecks(db, checks, options);
+    return await runChecks(db, invariants, options);
   } finally {
     await db.destroy();
   }

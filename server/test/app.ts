@@ -6,7 +6,7 @@ import { insertSession, insertUser, updateUser } from "#src/modules/identity/rep
 import type { Role } from "#src/modules/identity/schemas.ts";
 import type { Context } from "#src/platform/context.ts";
 import type { Db } from "#src/platform/database/database.ts";
-import type { App } from "#src/platform/http/server.ts";
+import type { App } from "#src/platform/http/app.ts";
 import { generateKeys } from "#src/platform/security/secrets.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
 import { cloneDatabase } from "./database.ts";

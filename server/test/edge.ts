@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import Type from "typebox";
-import { type App, createHttpServer, type ServerOptions, type User } from "#src/platform/http/server.ts";
+import type { App, ServerOptions, User } from "#src/platform/http/app.ts";
+import { createHttpServer } from "#src/platform/http/server.ts";
 import { Choice, Id, IdParams, Money, Strict, Text } from "#src/platform/http/schemas.ts";
 import { sendVersioned } from "#src/platform/http/etag.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";

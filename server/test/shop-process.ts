@@ -6,6 +6,8 @@ import { until } from "#test/until.ts";
 import { isAlive } from "#src/platform/processes.ts";
 
 const MAIN = path.resolve(import.meta.dirname, "../src/main.ts");
+// A command that should refuse and runs instead must not outlive its test.
+const COMMAND_LIMIT_MS = 15_000;
 // Root's PostgreSQL runs as another user, who has to get through a folder to its own.
 const PASSABLE = 0o755;
 
@@ -74,10 +76,12 @@ export async function startShop(env: Record<string, string>): Promise<Shop> {
   return Object.assign(shop, { url });
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end, which has to come by itself. */
 export async function runCommand(args: string[], env: Record<string, string>): Promise<Finished> {
   const { child, output } = run(args, env);
+  const impatience = setTimeout(() => child.kill("SIGTERM"), COMMAND_LIMIT_MS);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  clearTimeout(impatience);
   return { code, output: output() };
 }
 

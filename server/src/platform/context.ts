@@ -1,7 +1,7 @@
 import type { Config } from "#src/config.ts";
 import type { Check } from "./database/check.ts";
 import type { TransactContext } from "./database/transact.ts";
-import type { App } from "./http/server.ts";
+import type { App } from "./http/app.ts";
 import type { Subscription } from "./messaging/event.ts";
 import type { Passwords } from "./security/passwords.ts";
 import type { Tokens } from "./security/tokens.ts";

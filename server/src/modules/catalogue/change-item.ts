@@ -1,5 +1,5 @@
 import type { Trx } from "#src/platform/database/database.ts";
-import type { User } from "#src/platform/http/server.ts";
+import type { User } from "#src/platform/http/app.ts";
 import { itemNotFound, notItsOwner, productNotFound } from "./errors.ts";
 import { archiveItem, deleteItem, type ItemFields, type ItemRow, lockItem, updateItem } from "./repository.ts";
 import { wasReserved } from "./stock-repository.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "#src/platform/context.ts";
 import { violates } from "#src/platform/database/errors.ts";
 import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
-import type { User } from "#src/platform/http/server.ts";
+import type { User } from "#src/platform/http/app.ts";
 import { foreignOwner, ownerUnknown } from "./errors.ts";
 import { withOwner } from "./owners.ts";
 import { insertItem, NOTHING_SAID } from "./repository.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "#src/platform/context.ts";
 import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
-import type { User } from "#src/platform/http/server.ts";
+import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { productNotFound } from "./errors.ts";
 import { findProduct, insertItem, NOTHING_SAID } from "./repository.ts";

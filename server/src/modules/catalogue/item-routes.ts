@@ -5,7 +5,7 @@ import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { Id, IdParams, Money } from "#src/platform/http/schemas.ts";
-import { type App, requireUser } from "#src/platform/http/server.ts";
+import { type App, requireUser } from "#src/platform/http/app.ts";
 import { changeItem, removeItem } from "./change-item.ts";
 import { createItem } from "./create-item.ts";
 import { foreignOwner, itemNotFound, notItsOwner, ownerUnknown, skuTaken } from "./errors.ts";

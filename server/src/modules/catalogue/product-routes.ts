@@ -6,7 +6,7 @@ import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
-import { type App, requireUser } from "#src/platform/http/server.ts";
+import { type App, requireUser } from "#src/platform/http/app.ts";
 import { adjustStock } from "./adjust-stock.ts";
 import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";

@@ -3,7 +3,7 @@ import { transact } from "#src/platform/database/transact.ts";
 import { stale } from "#src/platform/http/errors.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { clientAddress, createLimiter } from "#src/platform/http/rate-limit.ts";
-import { type App, requireUser } from "#src/platform/http/server.ts";
+import { type App, requireUser } from "#src/platform/http/app.ts";
 import { badCredentials, emailTaken } from "./errors.ts";
 import { registerUser } from "./register-user.ts";
 import { findUser, lockUser, updateUser } from "./repository.ts";

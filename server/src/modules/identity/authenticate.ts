@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Db } from "#src/platform/database/database.ts";
 import { coalesce } from "#src/platform/database/coalesce.ts";
-import type { User } from "#src/platform/http/server.ts";
+import type { User } from "#src/platform/http/app.ts";
 import type { Tokens } from "#src/platform/security/tokens.ts";
 import { findLiveSessions, type LiveSession } from "./repository.ts";
 

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "#src/platform/context.ts";
 import { Problem } from "#src/platform/http/problem.ts";
 import { clientAddress, createLimiter } from "#src/platform/http/rate-limit.ts";
-import type { App } from "#src/platform/http/server.ts";
+import type { App } from "#src/platform/http/app.ts";
 import { normaliseEmail } from "./email.ts";
 import { badCredentials } from "./errors.ts";
 import { logIn } from "./log-in.ts";

@@ -1,7 +1,7 @@
 import { releaseStock } from "#src/modules/catalogue/public.ts";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
-import type { User } from "#src/platform/http/server.ts";
+import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { notCancellable, orderNotFound } from "./errors.ts";
 import { findOrder, lockOrders, moveOrders } from "./repository.ts";

@@ -7,7 +7,7 @@ import { sendVersioned } from "#src/platform/http/etag.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { Id, IdParams } from "#src/platform/http/schemas.ts";
-import { type App, requireUser } from "#src/platform/http/server.ts";
+import { type App, requireUser } from "#src/platform/http/app.ts";
 import { cancelOrder } from "./cancel-order.ts";
 import { notAProduct, notCancellable, orderNotFound, quantityTooLarge, totalTooLarge } from "./errors.ts";
 import { type PlaceOrder, placeOrders } from "./place-orders.ts";

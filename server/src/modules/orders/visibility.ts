@@ -1,4 +1,4 @@
-import type { User } from "#src/platform/http/server.ts";
+import type { User } from "#src/platform/http/app.ts";
 
 /** Whose order it is, and who works here; for everybody else it does not exist. */
 export function maySee(user: User, order: { user_id: number }): boolean {

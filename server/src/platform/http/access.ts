@@ -2,7 +2,7 @@ import type { FastifyRequest, onRequestHookHandler, RouteOptions } from "fastify
 import { isUnavailable } from "#src/platform/database/errors.ts";
 import { forbidden, unauthenticated } from "./errors.ts";
 import type { Problem } from "./problem.ts";
-import type { Access, App, ServerOptions, User } from "./server.ts";
+import type { Access, App, ServerOptions, User } from "./app.ts";
 
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 const INVALID_TOKEN = 'Bearer realm="shopfloor", error="invalid_token"';

@@ -5,7 +5,7 @@ import { badRequest, headersTooLarge, timedOut, tooLarge } from "./errors.ts";
 import { securityHeaders } from "./exchange.ts";
 import { problemBody } from "./failures.ts";
 import type { ProblemFactory } from "./problem.ts";
-import type { ServerOptions } from "./server.ts";
+import type { ServerOptions } from "./app.ts";
 
 const KINDS: Record<string, ProblemFactory> = {
   ERR_HTTP_REQUEST_TIMEOUT: timedOut,

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import { outOfTime } from "./errors.ts";
-import type { App } from "./server.ts";
+import type { App } from "./app.ts";
 
 /** A handler that takes longer has lost its client: gateways give up at 8 s. */
 export const HANDLER_LIMIT_MS = 5_000;

@@ -5,17 +5,7 @@ import type { RequestRecorder } from "#src/platform/telemetry/http-metrics.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { childTraceparent, traceIdOf } from "#src/platform/telemetry/trace.ts";
 import { isDraining } from "./draining.ts";
-import type { ServerOptions } from "./server.ts";
-
-/** What the edge knows of one request on its way. */
-export type Exchange = {
-  startedMs: number;
-  traceparent: string;
-  origin: Origin | undefined;
-  /** undefined until the route's own hooks run, and for paths that no route has */
-  route: KnownRoute | undefined;
-};
-export type KnownRoute = { url: string; record: RequestRecorder };
+import type { ServerOptions } from "./app.ts";
 
 const CORRELATION_ID = /^[A-Za-z0-9._-]{1,64}$/;
 /** As nginx has it: the client hung up before the answer was ready. It is never sent. */

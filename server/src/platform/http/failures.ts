@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { isUnavailable } from "#src/platform/database/errors.ts";
 import { badRequest, failed, tooLarge, unavailable, unknownPath, wrongType } from "./errors.ts";
 import { Problem, type ProblemFactory } from "./problem.ts";
-import type { App, ServerOptions } from "./server.ts";
+import type { App, ServerOptions } from "./app.ts";
 
 /** Where each problem is explained. */
 export const PROBLEM_PAGES = "/docs/errors";

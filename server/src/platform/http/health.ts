@@ -4,7 +4,7 @@ import Type, { type Static } from "typebox";
 import { isDraining } from "./draining.ts";
 import { unknownPath, unavailable } from "./errors.ts";
 import { Choice, Strict } from "./schemas.ts";
-import type { App, ServerOptions } from "./server.ts";
+import type { App, ServerOptions } from "./app.ts";
 
 const CHECK_LIMIT_MS = 2_000;
 /** Without these there is nothing to serve; without another one the service is only degraded. */

@@ -1,6 +1,6 @@
 import { unknownPath, wrongMethod } from "./errors.ts";
 import type { Problem } from "./problem.ts";
-import type { App } from "./server.ts";
+import type { App } from "./app.ts";
 
 /**
  * 404 for unknown paths, 405 with `Allow` (RFC 9110, 15.5.6) for known ones with another method, which the router

@@ -2,7 +2,7 @@ import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { describeOperation, PROBLEM_SCHEMA } from "./operation.ts";
 import { ProblemBody } from "./schemas.ts";
-import type { App } from "./server.ts";
+import type { App } from "./app.ts";
 
 const TOKEN_PATH = "/api/v1/auth/login/access-token";
 // Everything comes from here; styles may be inline, because Swagger UI sets them on its elements.

@@ -6,7 +6,7 @@ import { unknownPath } from "./errors.ts";
 import { PROBLEM_PAGES } from "./failures.ts";
 import { listProblems, type ProblemKind } from "./problem.ts";
 import { Strict } from "./schemas.ts";
-import type { App } from "./server.ts";
+import type { App } from "./app.ts";
 
 const STYLE =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}code{font-size:.95em}";

@@ -1,79 +1,19 @@
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyRequest,
-  type RawReplyDefaultExpression,
-  type RawRequestDefaultExpression,
-  type RawServerDefault,
-} from "fastify";
+import Fastify from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import type { Config } from "#src/config.ts";
-import type { Log } from "#src/platform/telemetry/log.ts";
-import type { Metrics } from "#src/platform/telemetry/metrics.ts";
-import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { installAccess } from "./access.ts";
+import type { App, ServerOptions } from "./app.ts";
 import { installBodyParsers } from "./body.ts";
 import { answerClientError } from "./client-error.ts";
-import { unauthenticated } from "./errors.ts";
-import { correlationIdOf, type Exchange, exchangeStarter, originOf } from "./exchange.ts";
+import { correlationIdOf, exchangeStarter, originOf } from "./exchange.ts";
 import { HANDLER_LIMIT_MS, installDeadlines } from "./deadlines.ts";
 import { installFailures, sendFailure } from "./failures.ts";
 import { healthRoutes } from "./health.ts";
 import { installMethodTable } from "./not-found.ts";
 import { installOpenApi } from "./openapi.ts";
-import type { ProblemKind } from "./problem.ts";
 import { problemPages } from "./problem-pages.ts";
 import { mistakeInHead } from "./request-checks.ts";
 import { installTrafficLimits } from "./traffic-limits.ts";
 import { installValidation } from "./validation.ts";
-
-export type Role = "customer" | "staff" | "admin";
-export type User = { id: number; role: Role; session_id: string };
-
-/** Who may use a route. `user` is everybody who is signed in; `staff` includes admins. */
-export type Access = "anyone" | "user" | "staff" | "admin";
-
-export type App = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
-
-declare module "fastify" {
-  interface FastifyContextConfig {
-    access: Access;
-    /** takes an `Idempotency-Key`; documented with the operation */
-    idempotent?: boolean;
-    /** takes `application/x-www-form-urlencoded` too */
-    form?: boolean;
-    /** answers for as long as the client listens, so the deadline of an answer does not hold */
-    endless?: boolean;
-    /** what it can answer with beyond the problems that follow from its access and input; for the documentation */
-    problems?: readonly ProblemKind[];
-    /** requests a minute in production, where the general reads and writes don't fit */
-    perMinute?: number | "unlimited";
-  }
-  interface FastifyRequest {
-    /** who sent a valid access token; always there on routes whose access is not `anyone` */
-    user: User | undefined;
-    readonly origin: Origin;
-    exchange: Exchange;
-  }
-}
-
-export type ServerOptions = {
-  config: Pick<Config, "production" | "publicUrl" | "metricsToken" | "trustedProxies" | "rateLimitScale">;
-  log: Log;
-  metrics: Metrics;
-  /** Tells whose token it is; undefined for a bad one. A rejection is not a no: the request is answered 503. */
-  authenticate(token: string): Promise<User | undefined>;
-  /** What readiness depends on; a check that rejects has failed. Without `database` there is nothing to serve. */
-  checks: Record<string, () => Promise<void>>;
-  /** how long a handler may take, in milliseconds; 5 s when absent */
-  handlerLimitMs?: number;
-};
 
 export const BODY_LIMIT_BYTES = 64 * 1_024;
 const HEADERS_TIMEOUT_MS = 4_000;
@@ -140,13 +80,4 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
   installDeadlines(app, options.handlerLimitMs ?? HANDLER_LIMIT_MS);
   await app.register(async (scope) => healthRoutes(scope, options));
   return app;
-}
-
-/**
- * The signed-in user of a request; for routes whose access is not `anyone`, where there always is one.
- * @throws unauthenticated (401) elsewhere, when there is none
- */
-export function requireUser(request: FastifyRequest): User {
-  if (request.user === undefined) throw unauthenticated();
-  return request.user;
 }

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "#src/config.ts";
 import { clientAddress, createLimiter, type Limiter } from "./rate-limit.ts";
-import type { App } from "./server.ts";
+import type { App } from "./app.ts";
 
 const WINDOW_SECONDS = 60;
 const READS_PER_MINUTE = 600;
