@@ -28,7 +28,7 @@ const WALLS: { from: RegExp; refuses(found: Import, source: Source): boolean; be
     from: MODULE,
     refuses: ({ target, values }, source) =>
       !isTest(source.path) && /^kysely(\/|$)/.test(target) && !isSqlOf(source, values),
-    because: "SQL stands in repositories: they may use `sql`, everybody else types at most",
+    because: "SQL stands in repositories and checks: they may use `sql`, everybody else types at most",
   },
   {
     from: MODULE,
@@ -124,6 +124,6 @@ function isComposition(target: string): boolean {
 }
 
 function isSqlOf(source: Source, values: string[]): boolean {
-  const allowed = /(^|[-/])repository\.ts$/.test(source.path) ? ["sql"] : [];
+  const allowed = /(^|[-/])(?:repository|checks)\.ts$/.test(source.path) ? ["sql"] : [];
   return values.every((name) => allowed.includes(name));
 }
