@@ -4,6 +4,36 @@ import path from "node:path";
 export type LogLevel = (typeof LOG_LEVELS)[number];
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
+/** Where a test may let a process die, hang, fail, wait or work twice; `FAULTS` arms them. */
+const FAILPOINTS = [
+  "transaction.before_commit",
+  "transaction.after_commit",
+  "relay.before_notify",
+  "worker.after_claim",
+  "worker.in_handler",
+  "worker.before_handled",
+  "worker.at_renewal",
+] as const;
+export type Failpoint = (typeof FAILPOINTS)[number];
+const FAULT = /^(?<name>[\w.]+)=(?:exit|hang|throw|delay:\d{1,6}|duplicate)(?:@[1-9]\d{0,5}\+?)?$/;
+/** The one place where work can be handed over twice. */
+const DUPLICATING: Failpoint = "worker.after_claim";
+
+/** Defective copies of this server, by which the tests of faults prove that they notice; `MUTANT` names one. */
+const MUTANTS = [
+  "ack_before_commit",
+  "no_deduplication",
+  "dual_write",
+  "oversell",
+  "no_idempotency",
+  "release_twice",
+  "stuck_pending",
+  "price_not_fixed",
+  "foreign_order_visible",
+  "release_lost_on_cancel",
+] as const;
+export type Mutant = (typeof MUTANTS)[number];
+
 /** Everything that the environment decides, read once. Times in milliseconds unless the name says otherwise. */
 export type Config = {
   production: boolean;
@@ -25,6 +55,10 @@ export type Config = {
   signingKeys: string | undefined;
   tokenSecret: string | undefined;
   demo: boolean;
+  /** armed failpoints, as `worker.after_claim=exit@3`; for tests */
+  faults: string[];
+  /** the defect that this process has on purpose; for tests */
+  mutant: Mutant | undefined;
 };
 
 /** All mistakes of an environment at once: one line each, with the variable's name and the way out. */
@@ -78,10 +112,28 @@ export function readConfig(env: Environment, root: string): Config {
     signingKeys: read.secret("SIGNING_KEYS"),
     tokenSecret: read.secret("TOKEN_SECRET"),
     demo: read.flag("DEMO", false),
+    faults: readFaults(read.text("FAULTS"), mistakes),
+    mutant: read.choice("MUTANT", MUTANTS),
   };
   if (production) mistakes.push(...productionMistakes(config, env));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+function readFaults(text: string | undefined, mistakes: string[]): string[] {
+  const settings = (text ?? "")
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
+  for (const setting of settings) {
+    const name = FAULT.exec(setting)?.groups?.["name"];
+    const known = FAILPOINTS.some((failpoint) => failpoint === name);
+    if (known && (!setting.includes("=duplicate") || name === DUPLICATING)) continue;
+    mistakes.push(
+      `FAULTS: '${setting}' is not <failpoint>=exit|hang|throw|delay:<ms>, or ${DUPLICATING}=duplicate, with @<hit> or @<hit>+ behind; failpoints are ${FAILPOINTS.join(", ")}`,
+    );
+  }
+  return settings;
 }
 
 function productionMistakes(config: Config, env: Environment): string[] {
@@ -133,6 +185,12 @@ function reader(env: Environment, mistakes: string[]) {
       if (value === undefined || allowed.includes(value)) return value ?? fallback;
       mistakes.push(`${name}=${value}: must be ${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`);
       return fallback;
+    },
+    choice<const T extends readonly string[]>(name: string, allowed: T): T[number] | undefined {
+      const value = text(name);
+      if (value === undefined || allowed.includes(value)) return value;
+      mistakes.push(`${name}=${value}: must be one of ${allowed.join(", ")}, or unset`);
+      return undefined;
     },
     flag(name: string, fallback: boolean): boolean {
       const value = text(name)?.toLowerCase();

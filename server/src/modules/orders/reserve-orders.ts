@@ -1,5 +1,6 @@
 import { reserveStock } from "#src/modules/catalogue/public.ts";
 import type { Trx } from "#src/platform/database/database.ts";
+import { failpoint } from "#src/platform/faults/failpoint.ts";
 import type { Message } from "#src/platform/messaging/event.ts";
 import { listStockLines, lockOrders, type Move, moveOrders } from "./repository.ts";
 import { mayBecome } from "./transitions.ts";
@@ -14,6 +15,7 @@ export async function reserveOrders(trx: Trx, messages: Placed[]): Promise<void>
   const orders = await lockOrders(trx, [...new Set(messages.map(({ payload }) => payload.order_id))]);
   const waiting = orders.filter((order) => mayBecome(order.status, "reserved"));
   if (waiting.length === 0) return;
+  await failpoint("worker.in_handler");
   const lines = await listStockLines(
     trx,
     waiting.map((order) => order.id),

@@ -1,3 +1,4 @@
+import { failpoint } from "#src/platform/faults/failpoint.ts";
 import type { Db, Trx } from "./database.ts";
 
 /** What a transaction needs around it: where it runs, and whom to tell once messages of it are on disk. */
@@ -25,8 +26,10 @@ export async function transact<T>(context: TransactContext, work: (trx: Trx) => 
   const result = await context.db.transaction().execute(async (trx) => {
     const value = await work(trx);
     topics = topicsOf.get(trx);
+    await failpoint("transaction.before_commit");
     return value;
   });
+  await failpoint("transaction.after_commit");
   if (topics !== undefined) context.wake(topics);
   return result;
 }

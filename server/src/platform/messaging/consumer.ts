@@ -1,5 +1,6 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import { type TransactContext, transact } from "#src/platform/database/transact.ts";
+import { failpoint } from "#src/platform/faults/failpoint.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
 import {
   claimFresh,
@@ -113,11 +114,14 @@ async function work(
   const { consumer } = subscription;
   const held = new Set(deliveries);
   const renewal = setInterval(() => {
-    renewLease(context.db, consumer, [...held], context.leaseMs).catch((error: unknown) =>
+    renew(context, consumer, held).catch((error: unknown) =>
       context.log.warn({ err: error, consumer }, "a lease could not be renewed"),
     );
   }, context.leaseMs / RENEWALS_PER_LEASE);
   try {
+    // Only a test asks for it: the effects of a handler whose "handled" got lost, and then the message again.
+    if ((await failpoint("worker.after_claim")) === "duplicate")
+      await transact(context, (trx) => subscription.handle(trx, deliveries));
     const refused = await attempt(context, subscription, deliveries);
     if (refused === undefined) return;
     const [only, ...others] = deliveries;
@@ -131,6 +135,11 @@ async function work(
   } finally {
     clearInterval(renewal);
   }
+}
+
+async function renew(context: ConsumerContext, consumer: string, held: Set<Delivery>): Promise<void> {
+  await failpoint("worker.at_renewal");
+  await renewLease(context.db, consumer, [...held], context.leaseMs);
 }
 
 /** One bad message spoils the transaction of its whole batch; alone, the others go through in the same lease. */
@@ -162,6 +171,7 @@ async function attempt(
   try {
     await transact(context, async (trx) => {
       await subscription.handle(trx, deliveries);
+      await failpoint("worker.before_handled");
       const mine = await markHandled(trx, subscription.consumer, deliveries);
       if (mine < deliveries.length) throw new LeaseLost("another worker has taken over");
     });

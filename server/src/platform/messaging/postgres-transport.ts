@@ -1,4 +1,5 @@
 import pg from "pg";
+import { failpoint } from "#src/platform/faults/failpoint.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
 import { POLL_MS, type Transport } from "./transport.ts";
 
@@ -22,14 +23,21 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
   let pollTimer: NodeJS.Timeout | undefined;
   let listener: { close(): Promise<void> } | undefined;
 
-  function notify(): void {
+  async function notify(): Promise<void> {
     notifyTimer = undefined;
     lastNotifyAt = performance.now();
     const topics = [...pending].join(",");
     pending.clear();
-    options.pool
-      .query({ name: "messages_notify", text: "SELECT pg_notify($1, $2)", values: [CHANNEL, topics] })
-      .catch((error: unknown) => options.log.debug({ err: error }, "a wake-up was lost; consumers poll"));
+    try {
+      await failpoint("relay.before_notify");
+      await options.pool.query({
+        name: "messages_notify",
+        text: "SELECT pg_notify($1, $2)",
+        values: [CHANNEL, topics],
+      });
+    } catch (error) {
+      options.log.debug({ err: error }, "a wake-up was lost; consumers poll");
+    }
   }
 
   function callAll(topic: string): void {
@@ -39,7 +47,7 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
   return {
     wake(topics) {
       for (const topic of topics) pending.add(topic);
-      notifyTimer ??= setTimeout(notify, Math.max(0, lastNotifyAt + NOTIFY_GAP_MS - performance.now()));
+      notifyTimer ??= setTimeout(() => void notify(), Math.max(0, lastNotifyAt + NOTIFY_GAP_MS - performance.now()));
     },
     listen(topic, onDue) {
       const known = listeners.get(topic);
