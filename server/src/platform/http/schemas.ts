@@ -43,7 +43,7 @@ export function Choice<const Words extends readonly string[]>(words: Words, opti
   return Type.Unsafe<Words[number]>({ ...options, type: "string", enum: [...words] });
 }
 
-export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [42] });
+export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, examples: [1] });
 export const Money = Type.Integer({ minimum: 0, maximum: MAX_MONEY_CENTS, description: "in cents", examples: [4999] });
 export const Timestamp = Type.String({
   format: "date-time",
