@@ -1,5 +1,6 @@
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { StockRequest } from "./allocate.ts";
 
 export type Level = { item_id: number; on_hand: number; reserved: number };
@@ -19,7 +20,7 @@ export async function lockLevels(trx: Trx, item_ids: number[]): Promise<Level[]>
     trx,
     "stock_lock",
     `SELECT item_id, on_hand, reserved FROM stock_levels
-     WHERE item_id = ANY($1::bigint[]) ORDER BY item_id FOR NO KEY UPDATE`,
+     WHERE item_id = ANY($1::bigint[]) ORDER BY item_id ${isMutant("oversell") ? "" : "FOR NO KEY UPDATE"}`,
     [item_ids],
   );
 }
@@ -48,11 +49,12 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
          AS t (order_id, item_id, quantity, correlation_id)
      ), held AS (
        INSERT INTO reservations (order_id, item_id, quantity) SELECT order_id, item_id, quantity FROM taken
+       ${isMutant("no_deduplication") ? RESERVE_AGAIN : ""}
      ), moved AS (
        INSERT INTO stock_movements (item_id, kind, reserved_delta, order_id, correlation_id)
        SELECT item_id, 'reserved', quantity, order_id, correlation_id FROM taken
      )
-     UPDATE stock_levels l SET reserved = l.reserved + s.quantity
+     UPDATE stock_levels l SET reserved = ${isMutant("oversell") ? READ_BEFORE : "l.reserved"} + s.quantity
      FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id`,
     [
       rows.map((row) => row.order_id),
@@ -62,6 +64,12 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
     ],
   );
 }
+
+// Two defects for the tests of faults: the second reservation of an order adds to the first; and the new count comes
+// from what was read before the row was locked, so that somebody else's change is overwritten.
+const RESERVE_AGAIN =
+  "ON CONFLICT (order_id, item_id) DO UPDATE SET quantity = reservations.quantity + excluded.quantity";
+const READ_BEFORE = "(SELECT b.reserved FROM stock_levels b WHERE b.item_id = s.item_id)";
 
 export async function closeReservations(
   trx: Trx,
@@ -74,7 +82,7 @@ export async function closeReservations(
        SELECT * FROM unnest($1::bigint[], $2::text[]) AS c (order_id, correlation_id)
      ), freed AS (
        UPDATE reservations r SET status = 'released', closed_at = now()
-       FROM closing c WHERE r.order_id = c.order_id AND r.order_id = ANY($1) AND r.status = 'open'
+       FROM closing c WHERE r.order_id = c.order_id AND r.order_id = ANY($1) ${isMutant("release_twice") ? "" : "AND r.status = 'open'"}
        RETURNING r.order_id, r.item_id, r.quantity, c.correlation_id
      ), moved AS (
        INSERT INTO stock_movements (item_id, kind, reserved_delta, order_id, correlation_id)

@@ -1,6 +1,7 @@
 import { releaseStock } from "#src/modules/catalogue/public.ts";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { notCancellable, orderNotFound } from "./errors.ts";
@@ -19,7 +20,8 @@ export async function cancelOrder(context: Context, input: { id: number; user: U
     if (order === undefined || !maySee(input.user, order)) throw orderNotFound();
     if (!mayBecome(order.status, "cancelled")) throw notCancellable({ detail: `the order is ${order.status}` });
     const { correlation_id } = input.origin;
-    await releaseStock(trx, [{ order_id: order.id, correlation_id }]);
+    if (!isMutant("release_lost_on_cancel")) await releaseStock(trx, [{ order_id: order.id, correlation_id }]);
+    if (isMutant("release_twice")) await releaseStock(trx, [{ order_id: order.id, correlation_id }]);
     await moveOrders(trx, [{ order, status: "cancelled", actor_id: input.user.id, correlation_id }]);
     const cancelled = await findOrder(trx, order.id);
     if (cancelled === undefined) throw orderNotFound();

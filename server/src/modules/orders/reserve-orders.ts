@@ -1,8 +1,10 @@
 import { reserveStock } from "#src/modules/catalogue/public.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { failpoint } from "#src/platform/faults/failpoint.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { Message } from "#src/platform/messaging/event.ts";
 import { listStockLines, lockOrders, type Move, moveOrders } from "./repository.ts";
+import { repriceOrders } from "./reprice-orders.ts";
 import { mayBecome } from "./transitions.ts";
 
 type Placed = Message<{ order_id: number }>;
@@ -12,8 +14,9 @@ type Placed = Message<{ order_id: number }>;
  * what was short. An order that is no longer pending was dealt with before, or cancelled: it is left alone.
  */
 export async function reserveOrders(trx: Trx, messages: Placed[]): Promise<void> {
-  const orders = await lockOrders(trx, [...new Set(messages.map(({ payload }) => payload.order_id))]);
-  const waiting = orders.filter((order) => mayBecome(order.status, "reserved"));
+  const taken = isMutant("stuck_pending") ? messages.filter(({ attempt }) => attempt === 1) : messages;
+  const orders = await lockOrders(trx, [...new Set(taken.map(({ payload }) => payload.order_id))]);
+  const waiting = orders.filter((order) => mayBecome(order.status, "reserved") || isMutant("no_deduplication"));
   if (waiting.length === 0) return;
   await failpoint("worker.in_handler");
   const lines = await listStockLines(
@@ -32,6 +35,11 @@ export async function reserveOrders(trx: Trx, messages: Placed[]): Promise<void>
     return { ...move, status: "rejected", reject_reason: "out_of_stock", shortfalls: outcome };
   });
   await moveOrders(trx, moves);
+  if (isMutant("price_not_fixed"))
+    await repriceOrders(
+      trx,
+      waiting.map((order) => order.id),
+    );
 }
 
 /** Ends an order whose reservation was given up after the last attempt, so that its buyer does not wait for ever. */

@@ -2,7 +2,8 @@ import Type from "typebox";
 import type { Context } from "#src/platform/context.ts";
 import { coalesce, queueFull } from "#src/platform/database/coalesce.ts";
 import type { Answer } from "#src/platform/database/idempotency.ts";
-import { transact } from "#src/platform/database/transact.ts";
+import { answerEarly, transact } from "#src/platform/database/transact.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import { sendVersioned } from "#src/platform/http/etag.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
@@ -27,7 +28,7 @@ const OrderList = listQuery(LIST, { status: Type.Optional(OrderStatus), user_id:
 export async function orderRoutes(app: App, context: Context): Promise<void> {
   const { db } = context;
   const place = coalesce<PlaceOrder, Answer<PlacedOrder>>(PLACING, (commands) =>
-    transact(context, (trx) => placeOrders(trx, commands)),
+    (isMutant("ack_before_commit") ? answerEarly : transact)(context, (trx) => placeOrders(trx, commands)),
   );
 
   app.post(

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import { problem } from "#src/platform/http/problem.ts";
 import type { Trx } from "./database.ts";
 import { named } from "./statement.ts";
@@ -64,6 +65,7 @@ type ClaimRow = { ord: number; locked: boolean } & (StoredAnswer | { [K in keyof
  * The lookup is a statement of its own, after the lock: its snapshot must see what the previous holder committed.
  */
 export async function claimKeys<Body>(trx: Trx, uses: KeyUse[]): Promise<Claim<Body>[]> {
+  if (isMutant("no_idempotency")) return uses.map(() => "fresh");
   const columns = [uses.map((use) => use.user_id), uses.map((use) => use.route), uses.map((use) => use.key)];
   const locks = await named<{ locked: boolean }>(trx, "idempotency_lock", LOCK_KEYS, columns);
   const rows = await named<ClaimRow>(trx, "idempotency_find", FIND_KEYS, [...columns, IDEMPOTENCY_KEY_HOURS]);

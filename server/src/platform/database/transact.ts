@@ -17,19 +17,41 @@ export function wakeAfterCommit(trx: Trx, topic: string): void {
   else topics.add(topic);
 }
 
+type LateWrite = (trx: Trx) => Promise<void>;
+const lateOf = new WeakMap<Trx, LateWrite[]>();
+
+/** The defect `dual_write`: what belongs into the transaction is written in another one after it, if ever. */
+export function writeAfterCommit(trx: Trx, write: LateWrite): void {
+  lateOf.set(trx, [...(lateOf.get(trx) ?? []), write]);
+}
+
 /**
  * Runs a use case in one transaction: all of it is on disk when this resolves, nothing of it when this rejects.
  * Lost answers are the exception: when the connection breaks during COMMIT, the outcome is unknown to the caller.
  */
 export async function transact<T>(context: TransactContext, work: (trx: Trx) => Promise<T>): Promise<T> {
   let topics: ReadonlySet<string> | undefined;
+  let late: LateWrite[] = [];
   const result = await context.db.transaction().execute(async (trx) => {
     const value = await work(trx);
     topics = topicsOf.get(trx);
+    late = lateOf.get(trx) ?? [];
     await failpoint("transaction.before_commit");
     return value;
   });
   await failpoint("transaction.after_commit");
+  for (const write of late) await context.db.transaction().execute(write);
   if (topics !== undefined) context.wake(topics);
   return result;
+}
+
+/** The defect `ack_before_commit`: tells the outcome before it is on disk. */
+export function answerEarly<T>(context: TransactContext, work: (trx: Trx) => Promise<T>): Promise<T> {
+  const early = Promise.withResolvers<T>();
+  transact(context, async (trx) => {
+    const value = await work(trx);
+    early.resolve(value);
+    return value;
+  }).catch(early.reject);
+  return early.promise;
 }

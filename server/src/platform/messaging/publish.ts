@@ -1,7 +1,8 @@
 import type { Static, TSchema } from "typebox";
 import type { Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
-import { wakeAfterCommit } from "#src/platform/database/transact.ts";
+import { wakeAfterCommit, writeAfterCommit } from "#src/platform/database/transact.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import type { EventType } from "./event.ts";
 
@@ -20,14 +21,17 @@ export async function publish<Schema extends TSchema>(
     const mistake = event.check(payload);
     if (mistake !== undefined) throw new Error(`${event.topic}: ${mistake}`);
   }
-  await named(trx, "outbox_insert", INSERT_MESSAGES, [
+  const values = [
     event.topic,
     messages.map(({ payload }) => JSON.stringify(payload)),
     messages.map(({ origin }) => origin.correlation_id),
     messages.map(({ origin }) => origin.traceparent),
     messages.map(({ origin }) => origin.user_id),
     messages.map(({ origin }) => origin.cause),
-  ]);
+  ];
+  const write = async (writing: Trx) => void (await named(writing, "outbox_insert", INSERT_MESSAGES, values));
+  if (isMutant("dual_write")) writeAfterCommit(trx, write);
+  else await write(trx);
   wakeAfterCommit(trx, event.topic);
 }
 
