@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
 import path from "node:path";
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -103,10 +104,7 @@ export function readConfig(env: Environment, root: string): Config {
     logLevel: read.oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
     metricsToken: read.secret("METRICS_TOKEN"),
     metricsPort: read.integer("METRICS_PORT", 9465, 0, 65_535),
-    trustedProxies: (read.text("TRUSTED_PROXIES") ?? "")
-      .split(",")
-      .map((part) => part.trim())
-      .filter(Boolean),
+    trustedProxies: read.addresses("TRUSTED_PROXIES"),
     rateLimitScale: read.integer("RATE_LIMIT_SCALE", production ? 1 : 100, 1, 1_000_000),
     leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
     signingKeys: read.secret("SIGNING_KEYS"),
@@ -168,6 +166,16 @@ function weakSecret(name: string, value: string | undefined, required: boolean):
   return [];
 }
 
+const NAMED_NETWORKS = ["loopback", "linklocal", "uniquelocal"];
+const ADDRESS_BITS: Record<number, number> = { 4: 32, 6: 128 };
+
+function isNetwork(part: string): boolean {
+  const [address = "", bits, more] = part.split("/");
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return NAMED_NETWORKS.includes(part);
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (ADDRESS_BITS[family] ?? 0));
+}
+
 function reader(env: Environment, mistakes: string[]) {
   const text = (name: string) => env[name]?.trim() || undefined;
   return {
@@ -209,6 +217,14 @@ function reader(env: Environment, mistakes: string[]) {
         `${name}: must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
       );
       return undefined;
+    },
+    addresses(name: string): string[] {
+      const parts = (text(name) ?? "").split(",").map((part) => part.trim());
+      const given = parts.filter((part) => part !== "");
+      const wrong = given.filter((part) => !isNetwork(part));
+      if (wrong.length > 0)
+        mistakes.push(`${name}: ${wrong.join(", ")} is no address or network, as 10.0.0.0/8 or loopback`);
+      return given;
     },
     secret(name: string): string | undefined {
       const file = text(`${name}_FILE`);

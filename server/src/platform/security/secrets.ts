@@ -3,6 +3,7 @@ import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import type { Config } from "#src/config.ts";
+import { mistake } from "#src/platform/mistake.ts";
 
 /** `signing_keys`: Ed25519 private keys as JWKs, the signing one first; `token_secret`: text of at least 32 characters. */
 export type Secrets = { signing_keys: JWK[]; token_secret: string };
@@ -67,16 +68,22 @@ async function readSecrets(file: string): Promise<Secrets | undefined> {
     return { signing_keys: keys, token_secret: parsed.token_secret };
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw new Error(`${file} cannot be used; move it away and new secrets are made (everybody logs in again)`, {
-      cause: error,
-    });
+    const wayOut = "move it away and new secrets are made (everybody logs in again)";
+    throw mistake(`${file} cannot be used: ${wayOut}`, error);
   }
 }
 
 function parseKeys(text: string, source: string): JWK[] {
-  const keys: unknown = JSON.parse(text);
+  let keys: unknown;
+  try {
+    keys = JSON.parse(text);
+  } catch {
+    keys = undefined;
+  }
   if (!Array.isArray(keys) || keys.length === 0 || !keys.every(isSigningKey)) {
-    throw new Error(`${source} must be a JSON array of Ed25519 private keys (JWK with kty, crv, x, d and kid)`);
+    throw mistake(
+      `${source} must be a JSON array of Ed25519 private keys (JWKs), as 'shopfloor generate-keys' prints it`,
+    );
   }
   return keys;
 }
