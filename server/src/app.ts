@@ -7,9 +7,12 @@ import { ordersModule } from "./modules/orders/module.ts";
 import type { Context, Module } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
 import { createDatabase } from "./platform/database/database.ts";
-import { migrate, type MigrateOptions, migrationStatus } from "./platform/database/migrate.ts";
+import { migrate, type MigrateOptions } from "./platform/database/migrate.ts";
 import { createPool } from "./platform/database/pool.ts";
 import { registerPoolGauges } from "./platform/database/pool-metrics.ts";
+import { createReadiness } from "./platform/database/readiness.ts";
+import { armFaults } from "./platform/faults/failpoint.ts";
+import { plantMutant } from "./platform/faults/mutant.ts";
 import { drain } from "./platform/http/draining.ts";
 import type { App } from "./platform/http/app.ts";
 import { createHttpServer } from "./platform/http/server.ts";
@@ -18,6 +21,7 @@ import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
 import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
+import { keepRegistering } from "./platform/messaging/registration.ts";
 import { startRetention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
@@ -39,14 +43,18 @@ type Process = {
   pool: pg.Pool;
   metrics: Metrics;
   transport: Transport;
+  checkDatabase(): Promise<void>;
   close(): Promise<void>;
 };
 
 async function createProcess(config: Config, work: "api" | "worker", log: Log): Promise<Process> {
   if (config.databaseUrl === undefined) throw new Error("DATABASE_URL is not set: 'up' starts a PostgreSQL of its own");
+  armFaults(config.faults);
+  plantMutant(config.mutant);
   const secrets = await loadSecrets(config);
   const pool = createPool({ url: config.databaseUrl, max: config.databasePool, work, name: work, log });
   const db = createDatabase(pool);
+  const readiness = createReadiness({ url: config.databaseUrl, name: work, log });
   const metrics = createMetrics();
   registerPoolGauges(metrics.registry, pool);
   const transport = createPostgresTransport({ pool, url: config.databaseUrl, log });
@@ -58,8 +66,10 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     pool,
     metrics,
     transport,
+    checkDatabase: () => readiness.check(),
     async close() {
       await transport.close();
+      await readiness.close();
       await passwords.close();
       await db.destroy();
     },
@@ -71,9 +81,9 @@ export async function buildApi(
   config: Config,
   log: Log,
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
-  const { context, pool, metrics, close } = await createProcess(config, "api", log);
+  const { context, pool, metrics, checkDatabase, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
-  const checks = { database: databaseCheck(context, config) };
+  const checks = { database: checkDatabase };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
   await app.ready();
@@ -105,24 +115,37 @@ export async function startApi(
   };
 }
 
-/** Runs the consumers of all modules, with health and metrics on `config.metricsPort` of loopback. */
+/**
+ * Runs the consumers of all modules, with health and metrics on `config.metricsPort` of loopback.
+ * Without a database it is alive and waits for it; `ready` resolves when the consumers have begun, or with `close`.
+ */
 export async function startWorker(
   config: Config,
   log: Log = createLog({ logLevel: config.logLevel, process: "worker" }),
-): Promise<{ close(): Promise<void> }> {
-  const { context, metrics, transport, close } = await createProcess(config, "worker", log);
-  await context.db.transaction().execute((trx) => registerSubscriptions(trx, subscriptions));
-  const check = databaseCheck(context, config);
+): Promise<{ ready: Promise<void>; close(): Promise<void> }> {
+  const { context, metrics, transport, checkDatabase, close } = await createProcess(config, "worker", log);
   registerQueueGauges(metrics.registry, context.db);
   const messaging = createMessagingMetrics(metrics.registry);
   const consuming: ConsumerContext = { ...context, transport, leaseMs: config.leaseMs, metrics: messaging };
-  const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
-  const retention = startRetention(context);
+  const begun: { stop(): Promise<void> }[] = [];
+  const check = async () => {
+    if (begun.length === 0) throw new Error("the consumers are not registered yet");
+    await checkDatabase();
+  };
   const status = await startStatusServer({ port: config.metricsPort, registry: metrics.registry, check });
-  log.info({ consumers: subscriptions.map((one) => one.consumer), status: status.url }, "working");
+  log.info({ status: status.url }, "alive");
+  const registration = keepRegistering(context, subscriptions);
+  const ready = registration.done.then((registered) => {
+    if (!registered) return;
+    const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
+    begun.push(startRetention(context), ...consumers.map((consumer) => ({ stop: () => consumer.drain() })));
+    log.info({ consumers: subscriptions.map((one) => one.consumer) }, "working");
+  });
   return {
+    ready,
     async close() {
-      const done = Promise.all([retention.stop(), ...consumers.map((consumer) => consumer.drain())]);
+      registration.stop();
+      const done = ready.then(() => Promise.all(begun.map((one) => one.stop())));
       await withDeadline(done, WORKER_DRAIN_MS, () =>
         log.warn("a handler did not end in time; its lease will run out"),
       );
@@ -161,18 +184,6 @@ export async function verifyDatabase(
   } finally {
     await db.destroy();
   }
-}
-
-/** Ready means that the database answers and has every migration that this code knows. */
-function databaseCheck(context: Context, config: Config): () => Promise<void> {
-  let migrated = false;
-  return async () => {
-    await context.db.selectFrom("subscriptions").select("topic").limit(1).execute();
-    if (migrated || config.databaseUrl === undefined) return;
-    const { pending } = await migrationStatus(config.databaseUrl);
-    if (pending.length > 0) throw new Error(`migrations are pending: ${pending.join(", ")}`);
-    migrated = true;
-  };
 }
 
 async function withDeadline(work: Promise<unknown>, deadlineMs: number, onLate: () => void): Promise<void> {

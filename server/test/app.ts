@@ -41,6 +41,7 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
   undo.defer(() => api.close());
   const startTestWorker = async () => {
     const worker = await startWorker(config, log);
+    await worker.ready;
     return { [Symbol.asyncDispose]: () => worker.close() };
   };
   if (options.worker !== false) undo.use(await startTestWorker());

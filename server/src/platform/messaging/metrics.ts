@@ -41,35 +41,30 @@ export function createMessagingMetrics(registry: Registry): MessagingMetrics {
   };
 }
 
-/** What waits in the database, read when somebody scrapes. */
+/** What waits in the database, read when somebody scrapes; without the database it is not known, and not shown. */
 export function registerQueueGauges(registry: Registry, db: Db): void {
-  const registers = [registry];
-  const labelNames = ["consumer"];
-  const depth = new Gauge({
-    name: "messaging_queue_depth",
-    help: "Open deliveries, by consumer",
-    labelNames,
-    registers,
-  });
-  const dead = new Gauge({
-    name: "messaging_dead_letters",
-    help: "Deliveries given up, by consumer",
-    labelNames,
-    registers,
-  });
-  new Gauge({
-    name: "messaging_queue_oldest_age_seconds",
-    help: "Age of the oldest open delivery, by consumer",
-    labelNames,
-    registers,
-    async collect() {
-      for (const row of await readQueues(db)) {
-        depth.set({ consumer: row.consumer }, row.depth);
-        dead.set({ consumer: row.consumer }, row.dead);
-        this.set({ consumer: row.consumer }, row.oldest_age_seconds);
-      }
-    },
-  });
+  let running: Promise<QueueRow[]> | undefined;
+  // One read for all gauges of a scrape: they are collected at the same moment.
+  const read = () =>
+    (running ??= readQueues(db)
+      .catch((): QueueRow[] => [])
+      .finally(() => (running = undefined)));
+  const register = (name: string, help: string, valueOf: (row: QueueRow) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ["consumer"],
+      registers: [registry],
+      async collect() {
+        const rows = await read();
+        this.reset();
+        for (const row of rows) this.set({ consumer: row.consumer }, valueOf(row));
+      },
+    });
+  register("messaging_queue_depth", "Open deliveries, by consumer", (row) => row.depth);
+  register("messaging_dead_letters", "Deliveries given up, by consumer", (row) => row.dead);
+  const age = "Age of the oldest open delivery, by consumer";
+  register("messaging_queue_oldest_age_seconds", age, (row) => row.oldest_age_seconds);
 }
 
 type QueueRow = { consumer: string; depth: number; dead: number; oldest_age_seconds: number };

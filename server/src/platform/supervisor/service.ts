@@ -17,6 +17,9 @@ export function exitWithParent(): void {
   });
 }
 
+/** `ready`: when it has begun its work; absent: as soon as it is started */
+export type Service = { ready?: Promise<void>; close(): Promise<void> };
+
 /**
  * Runs a service until SIGTERM or SIGINT, then closes it and ends the process; a second signal ends it at once.
  * @param supervised true: waits for the supervisor's go and tells it when the service is ready
@@ -24,7 +27,7 @@ export function exitWithParent(): void {
  */
 export async function runService(
   supervised: boolean,
-  start: (settings: Record<string, string>) => Promise<{ close(): Promise<void> }>,
+  start: (settings: Record<string, string>) => Promise<Service>,
 ): Promise<void> {
   const asked = Promise.withResolvers<undefined>();
   let signals = 0;
@@ -39,11 +42,15 @@ export async function runService(
   const settings = await Promise.race([supervised ? awaitGo() : {}, asked.promise]);
   if (settings === undefined) process.exit(0);
   const service = await start(settings);
-  // The channel may break in this moment: then `disconnect` comes too, and this error says nothing new.
-  if (supervised) process.send?.(READY, undefined, undefined, () => undefined);
+  if (supervised) void Promise.resolve(service.ready).then(tellReady);
   await asked.promise;
   await service.close();
   process.exit(0);
+}
+
+function tellReady(): void {
+  // The channel may break in this moment: then `disconnect` comes too, and this error says nothing new.
+  process.send?.(READY, undefined, undefined, () => undefined);
 }
 
 function awaitGo(): Promise<Record<string, string>> {

@@ -1,0 +1,55 @@
+import { request } from "node:http";
+import { randomUUID } from "node:crypto";
+import { withClient } from "./postgres.ts";
+
+// Above every bound that the server promises: what is not answered by then counts as not answered.
+const PATIENCE_MS = 15_000;
+
+export type Reply = { status: number; headers: Record<string, string | undefined>; body: string; ms: number };
+export type Shopper = { send(method: string, path: string, options?: Options): Promise<Reply> };
+type Options = { body?: unknown; headers?: Record<string, string> };
+
+/** Sends one request on a connection of its own; status 0 when it was not answered. */
+export async function call(url: string, method: string, options: Options = {}): Promise<Reply> {
+  const begun = performance.now();
+  const payload = options.body === undefined ? undefined : JSON.stringify(options.body);
+  const json = payload === undefined ? {} : { "content-type": "application/json" };
+  const headers = { ...json, ...options.headers };
+  const { promise, resolve } = Promise.withResolvers<Reply>();
+  const ms = () => performance.now() - begun;
+  const sent = request(url, { method, headers, timeout: PATIENCE_MS, agent: false }, (response) => {
+    let body = "";
+    response.setEncoding("utf8").on("data", (chunk: string) => (body += chunk));
+    response.on("end", () => {
+      resolve({ status: response.statusCode ?? 0, headers: flat(response.headers), body, ms: ms() });
+    });
+    response.on("error", (error) => resolve({ status: 0, headers: {}, body: error.message, ms: ms() }));
+  });
+  sent.on("timeout", () => sent.destroy(new Error("no answer in time")));
+  sent.on("error", (error) => resolve({ status: 0, headers: {}, body: error.message, ms: ms() }));
+  sent.end(payload);
+  return await promise;
+}
+
+/** Makes an account and signs it in, through the API. @param role given past the API, as an admin would */
+export async function signUp(apiUrl: string, databaseUrl: string, role = "customer"): Promise<Shopper> {
+  const email = `shopper-${randomUUID()}@example.org`;
+  const password = `a password of ${email}`;
+  const account = { email, password, full_name: "A Shopper" };
+  const registered = await call(`${apiUrl}/api/v1/users/register`, "POST", { body: account });
+  if (registered.status !== 201) throw new Error(`no account: ${registered.status} ${registered.body}`);
+  if (role !== "customer")
+    await withClient(databaseUrl, (client) =>
+      client.query("UPDATE users SET role = $1 WHERE email = $2", [role, email]),
+    );
+  const login = await call(`${apiUrl}/api/v1/users/login`, "POST", { body: { email, password } });
+  const { access_token: token } = JSON.parse(login.body) as { access_token: string };
+  return {
+    send: (method, path, { body, headers = {} } = {}) =>
+      call(`${apiUrl}${path}`, method, { body, headers: { ...headers, authorization: `Bearer ${token}` } }),
+  };
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Reply["headers"] {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value?.toString()]));
+}
