@@ -14,7 +14,7 @@ import {
 } from "./deliveries.ts";
 import type { Subscription } from "./event.ts";
 import type { MessagingMetrics } from "./metrics.ts";
-import type { Transport } from "./transport.ts";
+import { POLL_MS, type Transport } from "./transport.ts";
 
 export type ConsumerContext = TransactContext & {
   transport: Transport;
@@ -38,24 +38,25 @@ export function runConsumer(context: ConsumerContext, subscription: Subscription
   const stop = new AbortController();
   const turns = [newTurn(), newTurn()] as const;
   const [freshTurn, retryTurn] = turns;
-  context.transport.listen(subscription.topic, () => turns.forEach((turn) => turn.call()));
+  context.transport.listen(subscription.topic, () => freshTurn.call());
 
   const fresh = loop(freshTurn, async () => {
     const claimed = await claimFresh(context.db, consumer, maxBatch, context.leaseMs);
     if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
-    return claimed.length > 0;
+    if (claimed.length === 0) await freshTurn.next();
   });
+  // A wake-up tells of new messages: what was tried before is looked for at its own pace.
   const retried = loop(retryTurn, async () => {
     const buried = await buryExhausted(context, subscription);
     const claimed = await claimRetried(context.db, consumer, context.leaseMs);
     if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
-    return buried || claimed.length > 0;
+    if (!buried && claimed.length === 0) await retryTurn.pause(POLL_MS);
   });
 
-  async function loop(turn: Turn, step: () => Promise<boolean>): Promise<void> {
+  async function loop(turn: Turn, step: () => Promise<void>): Promise<void> {
     while (!stop.signal.aborted) {
       try {
-        if (!(await step())) await turn.next();
+        await step();
       } catch (error) {
         context.log.error({ err: error, consumer }, "the queue could not be read; trying again");
         await turn.pause(PAUSE_AFTER_FAULT_MS);
