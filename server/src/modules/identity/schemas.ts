@@ -16,12 +16,13 @@ const Password = Text(1, MAX_PASSWORD_LENGTH, { examples: ["correct horse batter
 const FullName = Text(1, MAX_NAME_LENGTH, { examples: ["Ann Example"] });
 
 export const NewUser = Strict({ email: Email, password: NewPassword, full_name: FullName });
-export const Credentials = Strict({ email: Type.String({ maxLength: MAX_EMAIL_LENGTH }), password: Password });
+const LoginName = Text(0, MAX_EMAIL_LENGTH, { examples: ["ann@example.com"] });
+export const Credentials = Strict({ email: LoginName, password: Password });
 export const ProfileChange = Strict({ full_name: Type.Optional(FullName) });
 
 /** RFC 6749, 4.3.2: what an OAuth 2 client sends; only name and password count here. */
 export const PasswordGrant = Strict({
-  username: Type.String({ maxLength: MAX_EMAIL_LENGTH }),
+  username: LoginName,
   password: Password,
   grant_type: Type.Optional(Choice(["password", ""])),
   scope: Type.Optional(Type.String({ maxLength: 200 })),

@@ -3,8 +3,11 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { badRequest, stale } from "./errors.ts";
 
 const HASH_LENGTH = 16;
-const TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g;
-const TAG_LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")*\s*$/;
+const TAG_SOURCE = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
+const TAG = new RegExp(TAG_SOURCE, "g");
+/** What `If-Match` may look like: a star, or a list of entity tags (RFC 9110, 8.8.3). */
+export const IF_MATCH_PATTERN = String.raw`^(?:\*|${TAG_SOURCE}(?:[\t ]*,[\t ]*${TAG_SOURCE})*)$`;
+const IF_MATCH = new RegExp(IF_MATCH_PATTERN);
 
 /**
  * Sends a single resource with `ETag: "<version>-<hash of the body>"`, or 304 when the client has just this one.
@@ -28,8 +31,8 @@ export function sendVersioned(
  */
 export function checkIfMatch(request: FastifyRequest, version: number): void {
   const sent = request.headers["if-match"];
-  if (sent === undefined || sent.trim() === "*") return;
-  if (!TAG_LIST.test(sent)) throw badRequest({ detail: "If-Match must be * or a list of entity tags in quotes" });
+  if (sent === undefined || sent === "*") return;
+  if (!IF_MATCH.test(sent)) throw badRequest({ detail: "If-Match must be * or a list of entity tags in quotes" });
   // The pattern leaves weak tags out: they say "about the same", which is not enough to overwrite something.
   const versions = (sent.match(TAG) ?? []).map((tag) => /^"(\d+)-?/.exec(tag)?.[1]);
   if (!versions.includes(String(version))) throw stale({ detail: `the current version is ${version}` });

@@ -35,8 +35,12 @@ export function healthRoutes(app: App, options: ServerOptions): void {
     const schema = { tags: ["health"], summary: "Whether requests should be sent here", response: { 200: Readiness } };
     app.get(url, { config, schema }, readiness);
   }
-  const schema = { tags: ["health"], summary: "Numbers for Prometheus; from loopback or with METRICS_TOKEN" };
-  app.get("/metrics", { config, schema }, async (request, reply) => {
+  const schema = {
+    tags: ["health"],
+    summary: "Numbers for Prometheus; from loopback or with METRICS_TOKEN",
+    response: { 200: { description: "OK", content: { "text/plain": { schema: Type.String() } } } },
+  };
+  app.get("/metrics", { config: { ...config, problems: [unknownPath] }, schema }, async (request, reply) => {
     if (!mayScrape(request, options.config.metricsToken)) throw unknownPath();
     return reply.type(options.metrics.registry.contentType).send(await options.metrics.registry.metrics());
   });

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { type Answer, fingerprintOf, type KeyUse } from "#src/platform/database/idempotency.ts";
 import { invalid } from "./errors.ts";
 
-const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
+/** What an `Idempotency-Key` may look like: printable ASCII, no blank at its ends, which HTTP would take off. */
+export const KEY_PATTERN = String.raw`^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$`;
+const PRINTABLE = new RegExp(KEY_PATTERN);
 
 /**
  * The `Idempotency-Key` of a request, bound to its user, route and body; undefined without the header.

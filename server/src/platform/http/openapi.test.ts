@@ -40,9 +40,12 @@ test("each operation has a name of its own, a group, who may use it and the prob
     "400",
     "401",
     "403",
+    "408",
     "409",
+    "414",
     "422",
     "429",
+    "431",
     "500",
     "503",
   ]);

@@ -5,15 +5,20 @@ import {
   badRequest,
   failed,
   forbidden,
+  headersTooLarge,
   invalid,
   stale,
+  timedOut,
   tooLarge,
   tooMany,
   unauthenticated,
   unavailable,
   unknownPath,
+  uriTooLong,
   wrongType,
 } from "./errors.ts";
+import { IF_MATCH_PATTERN } from "./etag.ts";
+import { KEY_PATTERN } from "./idempotency-key.ts";
 import type { ProblemKind } from "./problem.ts";
 
 export const PROBLEM_SCHEMA = "Problem";
@@ -21,8 +26,9 @@ export const PROBLEM_SCHEMA = "Problem";
 const WRITING = new Set(["PUT", "PATCH", "DELETE"]);
 const MAX_KEY_LENGTH = 255;
 
-type Responses = Record<string, { description?: string }>;
-type HeaderField = { type: "string"; description: string; minLength?: number; maxLength?: number };
+type Responses = Record<string, { description?: string; type?: string }>;
+type ObjectSchema = { required?: string[]; properties?: Record<string, { default?: unknown }> };
+type HeaderField = { type: "string"; description: string; pattern?: string; minLength?: number; maxLength?: number };
 
 /**
  * Completes what a route says of itself for the documentation: a name, a group, who may use it, the headers and the
@@ -31,15 +37,24 @@ type HeaderField = { type: "string"; description: string; minLength?: number; ma
 export function describeOperation(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   if (schema?.hide === true) return schema;
   const config = route.config ?? { access: "anyone" as const };
-  const { headers, security, ...rest } = schema ?? {};
+  const { headers, security, querystring, ...rest } = schema ?? {};
   return {
     ...rest,
     operationId: schema?.operationId ?? operationId(route),
     tags: schema?.tags ?? [groupOf(route.url)],
     ...(config.access === "anyone" ? { security: security ?? [] } : { security: [{ bearer: [] }, { password: [] }] }),
     ...(config.form === true && { consumes: ["application/x-www-form-urlencoded", "application/json"] }),
+    ...(querystring !== undefined && { querystring: withOptionalDefaults(querystring as ObjectSchema) }),
     headers: headers ?? { type: "object", properties: requestHeaders(route) },
-    response: { ...described(schema?.response as Responses | undefined), ...problemsOf(route) },
+    response: responsesOf(route),
+  };
+}
+
+function responsesOf(route: RouteOptions): Responses {
+  return {
+    ...described(route.schema?.response as Responses | undefined),
+    ...(isVersioned(route) && { 304: { description: phrase("304"), type: "null" } }),
+    ...problemsOf(route),
   };
 }
 
@@ -73,14 +88,19 @@ function phrase(status: string): string {
 }
 
 function requestHeaders(route: RouteOptions): Record<string, HeaderField> {
-  const { method, config, url } = route;
+  const { config } = route;
   const key: HeaderField = {
     type: "string",
     minLength: 1,
     maxLength: MAX_KEY_LENGTH,
+    pattern: KEY_PATTERN,
     description: "makes a repetition of this request safe for 24 hours",
   };
-  const ifMatch: HeaderField = { type: "string", description: "the ETag that was read; 412 when it has changed since" };
+  const ifMatch: HeaderField = {
+    type: "string",
+    pattern: IF_MATCH_PATTERN,
+    description: "the ETag that was read; 412 when it has changed since",
+  };
   const ifNoneMatch: HeaderField = {
     type: "string",
     description: "the ETag that is known; 304 when it is still the same",
@@ -88,7 +108,7 @@ function requestHeaders(route: RouteOptions): Record<string, HeaderField> {
   return {
     ...(config?.idempotent === true && { "Idempotency-Key": key }),
     ...(isConditional(route) && { "If-Match": ifMatch }),
-    ...(method === "GET" && hasParams(url) && { "If-None-Match": ifNoneMatch }),
+    ...(isVersioned(route) && { "If-None-Match": ifNoneMatch }),
     "X-Correlation-ID": {
       type: "string",
       description: "1 to 64 of A-Z a-z 0-9 . _ -; comes back, and goes into every log",
@@ -106,19 +126,34 @@ const USUAL: [ProblemKind, (route: RouteOptions) => boolean][] = [
   [unauthenticated, ({ config }) => config?.access !== "anyone"],
   [forbidden, ({ config }) => config?.access === "staff" || config?.access === "admin"],
   [unknownPath, ({ url }) => hasParams(url)],
+  [timedOut, () => true],
   [keyInUse, ({ config }) => config?.idempotent === true],
   [stale, isConditional],
   [tooLarge, takesBody],
+  [uriTooLong, () => true],
   [wrongType, takesBody],
   [invalid, (route) => takesBody(route) || route.schema?.querystring !== undefined],
   [keyReused, ({ config }) => config?.idempotent === true],
   [tooMany, () => true],
+  [headersTooLarge, () => true],
   [failed, () => true],
   [unavailable, () => true],
 ];
 
 function takesBody({ schema }: RouteOptions): boolean {
   return schema?.body !== undefined;
+}
+
+/** A single resource that is sent with its ETag, and so can be asked for on condition. */
+function isVersioned({ method, schema }: RouteOptions): boolean {
+  const answer = (schema?.response as Record<string, ObjectSchema> | undefined)?.["200"];
+  return method === "GET" && answer?.properties?.["version"] !== undefined;
+}
+
+// For the server what has a default is always there; who asks may leave it out.
+function withOptionalDefaults(query: ObjectSchema): ObjectSchema {
+  const required = query.required?.filter((name) => query.properties?.[name]?.default === undefined);
+  return { ...query, ...(required !== undefined && { required }) };
 }
 
 function isConditional({ method, url }: RouteOptions): boolean {
