@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { startCluster } from "./cluster.ts";
+import { undergo } from "./ordeal.ts";
+import { describe } from "./strikes.ts";
+
+const SEED = Number(process.env["SEED"] ?? 1);
+const KILLS = Number(process.env["KILLS"] ?? 20);
+const MS_PER_KILL = 3_000;
+const START_MS = 60_000;
+
+test(
+  `${KILLS} kills under load, seed ${SEED}: nothing acknowledged is lost, doubled or left pending`,
+  async () => {
+    await using cluster = await startCluster();
+    const ordeal = await undergo(cluster, { seed: SEED, kills: KILLS });
+    const { strikes, toll, findings, ...figures } = ordeal;
+    console.log(
+      `seed ${SEED}: ${JSON.stringify(figures)}\n${[...toll.struck].map(([name, count]) => `${count} x ${name}`).join("\n")}`,
+    );
+    expect(findings, strikes.map(describe).join("\n")).toEqual([]);
+    expect(toll.missed).toEqual([]);
+  },
+  START_MS + KILLS * MS_PER_KILL,
+);
