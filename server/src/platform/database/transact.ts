@@ -1,5 +1,6 @@
 import { failpoint } from "#src/platform/faults/failpoint.ts";
 import type { Db, Trx } from "./database.ts";
+import { isOutdatedPlan } from "./errors.ts";
 
 /** What a transaction needs around it: where it runs, and whom to tell once messages of it are on disk. */
 export type TransactContext = {
@@ -25,11 +26,25 @@ export function writeAfterCommit(trx: Trx, write: LateWrite): void {
   lateOf.set(trx, [...(lateOf.get(trx) ?? []), write]);
 }
 
+/** A migration may change several tables, one after the other. */
+const ATTEMPTS = 3;
+
 /**
- * Runs a use case in one transaction: all of it is on disk when this resolves, nothing of it when this rejects.
+ * Runs a use case in one transaction: all of it is on disk when this resolves, nothing of it when this rejects. When a
+ * migration changes a table under it, `work` runs again from the start: it must do everything through its transaction.
  * Lost answers are the exception: when the connection breaks during COMMIT, the outcome is unknown to the caller.
  */
 export async function transact<T>(context: TransactContext, work: (trx: Trx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await transactOnce(context, work);
+    } catch (error) {
+      if (!isOutdatedPlan(error) || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function transactOnce<T>(context: TransactContext, work: (trx: Trx) => Promise<T>): Promise<T> {
   let topics: ReadonlySet<string> | undefined;
   let late: LateWrite[] = [];
   const result = await context.db.transaction().execute(async (trx) => {
