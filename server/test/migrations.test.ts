@@ -4,7 +4,7 @@ import { listMigrations, migrate, migrationStatus } from "#src/platform/database
 import { dumpCatalogue } from "./catalogue-dump.ts";
 import { cloneDatabase } from "./database.ts";
 
-const AT_ONCE = 5;
+const AT_ONCE = 20;
 
 test("taking every migration back leaves nothing, and applying them again gives the same catalogue", async () => {
   await using database = await cloneDatabase();
@@ -37,13 +37,13 @@ test("each migration alone can be taken back and applied again", async () => {
   expect(await dumpCatalogue(database.url)).toEqual(stages[0]);
 });
 
-test("five migrators at once apply every migration once", async () => {
+test("F13: twenty migrators at once apply every migration once", async () => {
   await using database = await cloneDatabase();
   const all = await listMigrations();
   await migrate(database.url, { direction: "down-all" });
   const runs = await Promise.all(Array.from({ length: AT_ONCE }, () => migrate(database.url)));
   expect(runs.flatMap((run) => run.applied).toSorted()).toEqual(all);
-  expect(await migrationStatus(database.url)).toEqual({ applied: all, pending: [] });
+  expect(await migrationStatus(database.url)).toEqual({ applied: all, pending: [], unknown: [] });
 });
 
 test("a migration that meets a lock lets others pass, says so, and is done when the lock is gone", async () => {

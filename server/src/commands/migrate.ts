@@ -14,7 +14,8 @@ export async function migrate(direction: "up" | "down" | "status"): Promise<void
 }
 
 async function printStatus(url: string): Promise<void> {
-  const { applied, pending } = await migrationStatus(url);
+  const { applied, pending, unknown } = await migrationStatus(url);
   for (const name of applied) console.log(`applied  ${name}`);
+  for (const name of unknown) console.log(`newer    ${name}`);
   for (const name of pending) console.log(`pending  ${name}`);
 }
