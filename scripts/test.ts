@@ -1,5 +1,5 @@
 // Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
-//   scripts/node scripts/test.ts [--json FILE] [server] [assay]
+//   scripts/node scripts/test.ts [--json FILE] [server] [assay] [schemathesis]
 // With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n }.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -33,8 +33,14 @@ const SUITES: Record<string, Suite> = {
     command: (file) => [path.join(ROOT, "scripts/assay.ts"), "--json", file],
     read: (result) => ({ ...readCounts(result), skippedNames: [] }),
   },
+  schemathesis: {
+    command: (file) => [path.join(ROOT, "scripts/schemathesis.ts"), "--json", file],
+    read: (result) => ({ ...readCounts(result), skippedNames: [] }),
+  },
 };
 
+/** Suites that nobody waits for unless asked to. */
+const ON_DEMAND = new Set(["schemathesis"]);
 const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
 
 process.exitCode = await main(process.argv.slice(2));
@@ -45,7 +51,7 @@ async function main(given: string[]): Promise<number> {
     allowPositionals: true,
     options: { json: { type: "string" } },
   });
-  const names = positionals.length > 0 ? positionals : Object.keys(SUITES);
+  const names = positionals.length > 0 ? positionals : Object.keys(SUITES).filter((name) => !ON_DEMAND.has(name));
   const lines: string[] = [];
   let sum = NOTHING;
   for (const name of names) {

@@ -28,7 +28,14 @@ const MAX_KEY_LENGTH = 255;
 
 type Responses = Record<string, { description?: string; type?: string }>;
 type ObjectSchema = { required?: string[]; properties?: Record<string, { default?: unknown }> };
-type HeaderField = { type: "string"; description: string; pattern?: string; minLength?: number; maxLength?: number };
+type HeaderField = {
+  type: "string";
+  description: string;
+  pattern?: string;
+  examples?: string[];
+  minLength?: number;
+  maxLength?: number;
+};
 
 /**
  * Completes what a route says of itself for the documentation: a name, a group, who may use it, the headers and the
@@ -99,6 +106,7 @@ function requestHeaders(route: RouteOptions): Record<string, HeaderField> {
   const ifMatch: HeaderField = {
     type: "string",
     pattern: IF_MATCH_PATTERN,
+    examples: ["*", '"3-2jmj7l5rSw0yVb_v"'],
     description: "the ETag that was read; 412 when it has changed since",
   };
   const ifNoneMatch: HeaderField = {
