@@ -50,6 +50,19 @@ export async function signUp(apiUrl: string, databaseUrl: string, role = "custom
   };
 }
 
+/** Puts a product on the shelf, as staff does. @returns its id */
+export async function addProduct(staff: Shopper, stock: number): Promise<number> {
+  const created = await staff.send("POST", "/api/v2/products", { body: { name: "Kettle", price_cents: 4_990, stock } });
+  if (created.status !== 201) throw new Error(`no product: ${created.status} ${created.body}`);
+  return (JSON.parse(created.body) as { id: number }).id;
+}
+
+/** Orders one piece; with a key, so that it can be asked again whatever became of the answer. */
+export async function orderOne(shopper: Shopper, product_id: number, key: string = randomUUID()): Promise<Reply> {
+  const body = { items: [{ product_id, quantity: 1 }] };
+  return await shopper.send("POST", "/api/v2/orders", { body, headers: { "idempotency-key": key } });
+}
+
 function flat(headers: Record<string, string | string[] | undefined>): Reply["headers"] {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value?.toString()]));
 }
