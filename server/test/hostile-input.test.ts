@@ -71,7 +71,8 @@ test("no field of any body takes what it should not, nothing of ours is told, an
       }
     }
     if (before.statusCode === 200 && operation.method !== "POST") {
-      expect([operation.key, (await send("GET", url)).body]).toEqual([operation.key, before.body]);
+      const after = await send("GET", url);
+      if (after.body !== before.body) wrong.push([operation.key, before.body, after.body]);
     }
   }
   expect(wrong).toEqual([]);
