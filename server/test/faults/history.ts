@@ -28,7 +28,7 @@ export type Kinds = {
   read_order: { input: { user_id: number; order_id: number }; output: SeenOrder };
   list_orders: { input: { user_id: number }; output: { orders: SeenOrder[] } };
   read_product: { input: { product_id: number }; output: { available: number; price_cents: number } };
-  adjust: { input: { product_id: number; delta: number }; output: { on_hand_delta: number } };
+  adjust: { input: { product_id: number; delta: number; key?: string }; output: { on_hand_delta: number } };
   change_price: { input: { product_id: number; price_cents: number }; output: { price_cents: number } };
 };
 export type Kind = keyof Kinds;
