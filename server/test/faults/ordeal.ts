@@ -1,20 +1,23 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { verifyDatabase } from "#src/app.ts";
 import { carryOut, type Toll } from "./battle.ts";
 import { type Cluster, query } from "./cluster.ts";
-import { type Call, readHistory } from "./history.ts";
+import { readHistory } from "./history.ts";
+import { type Finding, judge } from "./judge.ts";
 import { startLoad } from "./load.ts";
 import { drained, type Shop, type ShopOptions, startShop } from "./shop-under-fire.ts";
-import { plan, type Strike } from "./strikes.ts";
+import type { Role } from "./slot.ts";
+import { readSnapshot } from "./snapshot.ts";
+import type { Strike } from "./strikes.ts";
 
-/** Something that must not be, found by a check that has a name. */
-export type Finding = { check: string; detail: string };
 export type Ordeal = {
-  strikes: Strike[];
   toll: Toll;
   findings: Finding[];
+  /** what `verify` says, deliveries that do not end, and processes that ended without being killed */
+  others: string[];
   calls: number;
   unknown: number;
   orders: number;
@@ -23,7 +26,11 @@ export type Ordeal = {
 };
 export type OrdealOptions = {
   seed: number;
-  kills: number;
+  strikes: Strike[];
+  /** armed in every process of a role while the load runs */
+  faults?: Partial<Record<Role, string>>;
+  /** how long the load runs at least */
+  loadMs?: number;
   shop?: ShopOptions;
   signal?: AbortSignal;
   onStrike?: (toll: Toll) => void;
@@ -39,55 +46,39 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
   try {
     await using shop = await startShop(cluster, { apis: 2, workers: 2, ...options.shop });
     const load = await startLoad(shop, { seed: options.seed, file });
-    const strikes = plan(options.seed, options.kills);
-    const toll = await carryOut(shop, strikes, options);
+    const enough = setTimeout(options.loadMs ?? 0);
+    const slots = [...shop.apis, ...shop.workers];
+    await Promise.all(slots.map((slot) => slot.arm(options.faults?.[slot.role] ?? "")));
+    const toll = await carryOut(shop, options.strikes, options);
+    await enough;
+    await Promise.all(slots.map((slot) => slot.arm("")));
     await shop.ready();
     await load.stop();
-    const findings = await settle(shop);
+    const others = [...(await settle(shop)), ...(await verify(shop))];
     const history = readHistory(file);
-    findings.push(...(await judgeAll(shop, history)));
+    const facts = { products: load.products, staff: [load.staff.id] };
+    const findings = judge(history, await readSnapshot(shop.databaseUrl), facts);
     const { orders, redeliveries } = await figures(shop);
     const unknown = history.filter((call) => call.outcome === "unknown").length;
     const seconds = Math.round((performance.now() - startedAt) / MS_PER_SECOND);
-    return { strikes, toll, findings, calls: history.length, unknown, orders, redeliveries, seconds };
+    return { toll, findings, others, calls: history.length, unknown, orders, redeliveries, seconds };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** What is open must end by itself; a process that ended without being killed is a finding, too. */
-async function settle(shop: Shop): Promise<Finding[]> {
-  const findings = [...shop.apis, ...shop.workers].flatMap((slot) =>
-    slot.crashes.map((detail) => ({
-      check: "processes survive what is done to others",
-      detail: `${detail}\n${slot.tail.join("\n")}`,
-    })),
-  );
-  await drained(shop).catch((error: unknown) => {
-    findings.push({ check: "every delivery ends", detail: String(error) });
+async function settle(shop: Shop): Promise<string[]> {
+  const broken = [...shop.apis, ...shop.workers].flatMap(({ crashes, tail }) => {
+    return crashes.length === 0 ? [] : [...crashes, ...tail];
   });
-  return findings;
+  await drained(shop).catch((error: unknown) => broken.push(`deliveries do not end: ${String(error)}`));
+  return broken;
 }
 
-async function judgeAll(shop: Shop, history: Call[]): Promise<Finding[]> {
-  const verified = await verifyDatabase(shop.databaseUrl);
-  const broken = verified.flatMap(({ name, offending }) =>
-    offending.map((detail) => ({ check: `verify: ${name}`, detail })),
-  );
-  return [...broken, ...(await acknowledgedAreThere(shop, history))];
-}
-
-async function acknowledgedAreThere(shop: Shop, history: Call[]): Promise<Finding[]> {
-  const rows = await query<{ id: number; status: string }>(shop.databaseUrl, "SELECT id::int, status FROM orders");
-  const statusOf = new Map(rows.map((row) => [row.id, row.status]));
-  const acknowledged = history.flatMap((call) =>
-    call.kind === "order" && call.outcome === "ok" ? [call.output.id] : [],
-  );
-  return acknowledged.flatMap((id): Finding[] => {
-    const status = statusOf.get(id);
-    if (status === undefined) return [{ check: "acknowledged orders are there", detail: `order ${id} is not` }];
-    return status === "pending" ? [{ check: "every order ends", detail: `order ${id} is pending` }] : [];
-  });
+async function verify(shop: Shop): Promise<string[]> {
+  const found = await verifyDatabase(shop.databaseUrl);
+  return found.flatMap(({ name, offending }) => offending.map((line) => `verify: ${name}: ${line}`));
 }
 
 async function figures(shop: Shop): Promise<{ orders: number; redeliveries: number }> {

@@ -26,7 +26,13 @@ export type Shop = AsyncDisposable & {
 };
 export type Open = { message_id: number; attempts: number; due_in_ms: number };
 
-export type ShopOptions = { apis?: number; workers?: number; env?: Record<string, string> };
+export type ShopOptions = {
+  apis?: number;
+  workers?: number;
+  env?: Record<string, string>;
+  /** failpoints that are armed in every life of the processes of a role */
+  lasting?: Partial<Record<Role, string>>;
+};
 
 /** Starts API and worker processes on a database of their own. */
 export async function startShop(cluster: Cluster, options: ShopOptions = {}): Promise<Shop> {
@@ -41,7 +47,10 @@ export async function startShop(cluster: Cluster, options: ShopOptions = {}): Pr
     const count = slots.filter((slot) => slot.role === role).length + 1;
     const go = { DATABASE_URL: databaseUrl };
     const own = role === "api" ? { PORT: String(port) } : {};
-    const slot = startSlot({ name: `${role}-${count}`, role, env: { ...env, ...own }, go }, faults);
+    const slot = startSlot(
+      { name: `${role}-${count}`, role, env: { ...env, ...own }, go, lasting: options.lasting?.[role] ?? "" },
+      faults,
+    );
     slots.push(slot);
     return slot;
   };

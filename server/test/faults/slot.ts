@@ -9,7 +9,14 @@ const LAST_LINES = 40;
 const SIGNALS_OF_OURS = new Set<string | null>(["SIGKILL"]);
 
 export type Role = "api" | "worker";
-export type SlotSpec = { name: string; role: Role; env: Record<string, string>; go: Record<string, string> };
+export type SlotSpec = {
+  name: string;
+  role: Role;
+  env: Record<string, string>;
+  go: Record<string, string>;
+  /** armed in every life, where nothing else is */
+  lasting?: string;
+};
 
 /** A failpoint that was reached in a process of this role. */
 export type Hit = { role: Role; failpoint: string; action: string };
@@ -91,7 +98,7 @@ export function startSlot(spec: SlotSpec, faults = ""): Slot {
     for (let armed = faults; !stopping; armed = "") {
       const life = spare;
       current = life;
-      send(life, { go: { ...spec.go, FAULTS: armed } });
+      send(life, { go: { ...spec.go, FAULTS: armed || (spec.lasting ?? "") } });
       await Promise.race([life.begun, life.ended]);
       if (!stopping) spare = launch();
       await life.ended;

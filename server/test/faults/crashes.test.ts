@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { verifyDatabase } from "#src/app.ts";
+import { until } from "#test/until.ts";
+import { type Cluster, query, startCluster } from "./cluster.ts";
+import { ask, type Person, type Reply, signUp, stock } from "./people.ts";
+import { drained, type Shop, startShop } from "./shop-under-fire.ts";
+
+const RETRIED_ORDERS = Number(process.env["RETRIED_ORDERS"] ?? 20);
+const CLAIMED = 100;
+const MAX_ATTEMPTS = 5;
+const PRICE_CENTS = 4_990;
+const TEST_MS = 180_000;
+
+let cluster: Cluster;
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(async () => await cluster[Symbol.asyncDispose]());
+
+test(
+  `killed after the commit and before the answer, ${RETRIED_ORDERS} times: the retry with the key gets the same order`,
+  { timeout: TEST_MS },
+  async () => {
+    await using shop = await startShop(cluster, { workers: 1 });
+    const { buyer, product } = await furnish(shop);
+    const [api] = shop.apis;
+    const ids: number[] = [];
+    for (let turn = 0; turn < RETRIED_ORDERS; turn += 1) {
+      const key = { "idempotency-key": `turn-${turn}` };
+      await api?.arm("transaction.after_commit=exit");
+      await expect(order(shop, buyer, product, key)).rejects.toThrow();
+      await api?.ready();
+      const [first, again] = [await order(shop, buyer, product, key), await order(shop, buyer, product, key)];
+      expect([first.status, again.status, first.replayed]).toEqual([202, 202, true]);
+      expect(again.body).toEqual(first.body);
+      ids.push(Number(first.body["id"]));
+    }
+    expect(new Set(ids).size).toBe(RETRIED_ORDERS);
+    expect(await count(shop, "SELECT count(*)::int AS n FROM orders")).toBe(RETRIED_ORDERS);
+    await drained(shop);
+    await expectSound(shop);
+  },
+);
+
+test("killed before the commit: nothing happened, and the retry with the key does it once", async () => {
+  await using shop = await startShop(cluster, { workers: 1 });
+  const { buyer, product } = await furnish(shop);
+  const key = { "idempotency-key": "once" };
+  await shop.apis[0]?.arm("transaction.before_commit=exit");
+  await expect(order(shop, buyer, product, key)).rejects.toThrow();
+  expect(await count(shop, "SELECT count(*)::int AS n FROM orders")).toBe(0);
+  await shop.ready();
+  expect(await order(shop, buyer, product, key)).toMatchObject({ status: 202, replayed: false });
+  await drained(shop);
+  expect(await count(shop, "SELECT count(*)::int AS n FROM orders WHERE status = 'reserved'")).toBe(1);
+});
+
+test(
+  "a message that kills every worker is given up after five attempts, and its order is rejected",
+  { timeout: TEST_MS },
+  async () => {
+    await using shop = await startShop(cluster, { workers: 0, lasting: { worker: "worker.in_handler=exit" } });
+    const { buyer, product } = await furnish(shop);
+    const { body } = await order(shop, buyer, product);
+    const worker = await shop.addWorker();
+    const status = () => query<{ status: string; reject_reason: string }>(shop.databaseUrl, STATUS, [body["id"]]);
+    await until(async () => (await status())[0]?.status === "rejected", status);
+    expect(await status()).toEqual([{ status: "rejected", reject_reason: "processing_failed" }]);
+    expect(worker.hits).toHaveLength(MAX_ATTEMPTS);
+    await expectSound(shop);
+  },
+);
+
+test(
+  "a worker that is stopped past its lease: another one does its work, and what it still writes is refused",
+  { timeout: TEST_MS },
+  async () => {
+    await using shop = await startShop(cluster, { workers: 0 });
+    const { buyer, product } = await furnish(shop);
+    const slow = await shop.addWorker("worker.after_claim=delay:400@1");
+    const held = slow.nextHit();
+    const { body } = await order(shop, buyer, product);
+    await held;
+    slow.signal("SIGSTOP");
+    await shop.addWorker();
+    await drained(shop);
+    const handled = await query(shop.databaseUrl, HANDLED);
+    expect(handled).toMatchObject([{ attempts: 2 }]);
+    slow.signal("SIGCONT");
+    await until(() => slow.tail.some((line) => line.includes("the lease ran out")));
+    expect(await query(shop.databaseUrl, HANDLED)).toEqual(handled);
+    const movements = "SELECT count(*)::int AS n FROM stock_movements WHERE order_id = $1";
+    expect(await count(shop, movements, [body["id"]])).toBe(1);
+    await expectSound(shop);
+  },
+);
+
+test(
+  `a worker is killed with ${CLAIMED} messages claimed: all of them are done when the lease has run out`,
+  { timeout: TEST_MS },
+  async () => {
+    await using shop = await startShop(cluster, { workers: 0 });
+    const { buyer, product } = await furnish(shop);
+    await Promise.all(Array.from({ length: CLAIMED }, () => order(shop, buyer, product)));
+    const hung = await shop.addWorker("worker.after_claim=hang");
+    const claimed = () => count(shop, "SELECT count(*)::int AS n FROM deliveries WHERE attempts = 1");
+    await until(async () => (await claimed()) === CLAIMED, claimed);
+    hung.signal("SIGKILL");
+    await drained(shop);
+    expect(await count(shop, "SELECT count(*)::int AS n FROM orders WHERE status = 'reserved'")).toBe(CLAIMED);
+    expect(await count(shop, "SELECT count(*)::int AS n FROM deliveries WHERE attempts = 2")).toBe(CLAIMED);
+    const late = "SELECT (extract(epoch FROM max(handled_at) - max(due_at)) * 1000)::int AS n FROM deliveries";
+    console.log(`the last one was handled ${await count(shop, late)} ms before its new lease would have ended`);
+    await expectSound(shop);
+  },
+);
+
+const STATUS = "SELECT status, reject_reason FROM orders WHERE id = $1";
+const HANDLED = "SELECT message_id::int, attempts, handled_at FROM deliveries WHERE handled_at IS NOT NULL";
+
+async function furnish(shop: Shop): Promise<{ buyer: Person; product: number }> {
+  const staff = await signUp(shop, "staff");
+  const product = await stock(shop, staff, { stock: 1_000, price_cents: PRICE_CENTS });
+  return { buyer: await signUp(shop), product };
+}
+
+function order(shop: Shop, buyer: Person, product: number, headers: Record<string, string> = {}): Promise<Reply> {
+  const body = { items: [{ product_id: product, quantity: 1 }] };
+  return ask(`${shop.urls[0]}/api/v2/orders`, { method: "POST", token: buyer.token, body, headers });
+}
+
+async function count(shop: Shop, text: string, values: unknown[] = []): Promise<number | undefined> {
+  return (await query<{ n: number }>(shop.databaseUrl, text, values))[0]?.n;
+}
+
+async function expectSound(shop: Shop): Promise<void> {
+  const findings = await verifyDatabase(shop.databaseUrl);
+  expect(findings.filter((finding) => finding.offending.length > 0)).toEqual([]);
+}

@@ -1,0 +1,38 @@
+import type { Mutant } from "#src/config.ts";
+import type { Cluster } from "./cluster.ts";
+import type { CheckName } from "./judge.ts";
+import type { MutantRun } from "./matrix.ts";
+import { undergo } from "./ordeal.ts";
+import type { Role } from "./slot.ts";
+import type { Strike } from "./strikes.ts";
+
+/** The check that has to notice a defect, and what brings it to light: armed faults while the load runs, and strikes. */
+export type Exposure = { by: CheckName; faults?: Partial<Record<Role, string>>; strikes?: Strike[] };
+
+const LOAD_MS = 3_000;
+
+/** Every defect that can be planted, with what brings it to light. */
+export const MUTANTS: Record<Mutant, Exposure> = {
+  ack_before_commit: { by: "total queue", faults: { api: "transaction.before_commit=throw@10+" } },
+  no_deduplication: { by: "unique effects", faults: { worker: "worker.after_claim=duplicate" } },
+  dual_write: { by: "total queue", strikes: killsAt("api", "transaction.after_commit") },
+  oversell: { by: "bank", faults: { worker: "worker.before_handled=delay:40" } },
+  no_idempotency: { by: "unique effects", strikes: killsAt("api", "transaction.after_commit") },
+  release_twice: { by: "cancelling" },
+  stuck_pending: { by: "total queue", strikes: killsAt("worker", "worker.before_handled") },
+  price_not_fixed: { by: "fixed prices", faults: { worker: "worker.after_claim=delay:200" } },
+  foreign_order_visible: { by: "isolation" },
+  release_lost_on_cancel: { by: "cancelling" },
+};
+
+function killsAt(role: Role, failpoint: string): Strike[] {
+  return [0, 1, 0, 1].map((process) => ({ kind: "failpoint", role, process, failpoint, hit: 2 }));
+}
+
+/** Runs a defective shop, or a sound one under the same strain, and judges it. */
+export async function expose(cluster: Cluster, mutant: Mutant | undefined, exposure: Exposure): Promise<MutantRun> {
+  const env: Record<string, string> = mutant === undefined ? {} : { MUTANT: mutant };
+  const { by: _, ...strain } = exposure;
+  const ordeal = await undergo(cluster, { seed: 1, strikes: [], ...strain, loadMs: LOAD_MS, shop: { env } });
+  return { mutant: mutant ?? "(none)", ...ordeal };
+}
