@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { until } from "#test/until.ts";
+import { figure } from "./figure.ts";
 import { expectHonest } from "./honest.ts";
 import { startPostgres, withClient } from "./postgres.ts";
 import { startService } from "./service-process.ts";
@@ -33,7 +34,7 @@ test(
       for (const reply of replies) expectHonest(reply);
       const slowest = Math.max(...replies.map((reply) => reply.ms));
       expect(slowest).toBeLessThan(ANSWERED_WITHIN_MS);
-      console.info(`F5: slowest refusal ${Math.round(slowest)} ms, health ${Math.round(health.ms)} ms`);
+      figure(`F5: slowest refusal ${Math.round(slowest)} ms, health ${Math.round(health.ms)} ms`);
       await holder.query("COMMIT");
     });
     const again = await Promise.all(Array.from({ length: CLIENTS }, read));
@@ -67,7 +68,7 @@ test(
     const replies = await Promise.all(asked);
     for (const reply of replies) expectHonest(reply);
     const slowest = Math.max(...replies.map((reply) => reply.ms));
-    console.info(`frozen server: slowest of ${replies.length} answers ${Math.round(slowest)} ms`);
+    figure(`frozen server: slowest of ${replies.length} answers ${Math.round(slowest)} ms`);
     expect(slowest).toBeLessThan(ANSWERED_WITHIN_MS);
 
     await postgres.thaw();

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { verifyDatabase } from "#src/app.ts";
 import { until } from "#test/until.ts";
+import { figure } from "./figure.ts";
 import { startPostgres, withClient } from "./postgres.ts";
 import { startService } from "./service-process.ts";
 import { addProduct, orderOne, type Shopper, signUp } from "./shopper.ts";
@@ -49,7 +50,7 @@ test("F4: PostgreSQL killed under load loses no order that was acknowledged", { 
   await until(async () => (await open(postgres.url)) === 0, worker.output);
   expect((await verifyDatabase(postgres.url)).filter((finding) => finding.offending.length > 0)).toEqual([]);
   expect([api.ended(), worker.ended()]).toEqual([undefined, undefined]);
-  console.info(`F4: ${KILLS} kills, ${acknowledged.size} orders acknowledged, 0 lost, ${refused.unavailable} x 503`);
+  figure(`F4: ${KILLS} kills, ${acknowledged.size} orders acknowledged, 0 lost, ${refused.unavailable} x 503`);
 });
 
 /** What was acknowledged is answered again with the same order. */

@@ -57,6 +57,20 @@ export async function startService(
   }
 }
 
+/** Runs `migrate up` of this or other code; `done` gives its exit code or signal. */
+export function startMigrate(
+  databaseUrl: string,
+  main: string = MAIN,
+): { output(): string; done: Promise<string>; kill(): void } {
+  const env = { PATH: process.env["PATH"] ?? "", DATABASE_URL: databaseUrl };
+  const child = spawn(process.execPath, [main, "migrate", "up"], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const { output } = watch(child);
+  const done = new Promise<string>((resolve) =>
+    child.once("close", (code, signal) => resolve(signal ?? `code ${code}`)),
+  );
+  return { output, done, kill: () => child.kill("SIGKILL") };
+}
+
 function watch(child: ChildProcess): { output(): string; ended(): string | undefined } {
   let text = "";
   let ending: string | undefined;

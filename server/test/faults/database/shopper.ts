@@ -6,7 +6,11 @@ import { withClient } from "./postgres.ts";
 const PATIENCE_MS = 15_000;
 
 export type Reply = { status: number; headers: Record<string, string | undefined>; body: string; ms: number };
-export type Shopper = { send(method: string, path: string, options?: Options): Promise<Reply> };
+export type Shopper = {
+  send(method: string, path: string, options?: Options): Promise<Reply>;
+  /** the same person at another instance of the API */
+  at(apiUrl: string): Shopper;
+};
 type Options = { body?: unknown; headers?: Record<string, string> };
 
 /** Sends one request on a connection of its own; status 0 when it was not answered. */
@@ -44,10 +48,12 @@ export async function signUp(apiUrl: string, databaseUrl: string, role = "custom
     );
   const login = await call(`${apiUrl}/api/v1/users/login`, "POST", { body: { email, password } });
   const { access_token: token } = JSON.parse(login.body) as { access_token: string };
-  return {
+  const shopperAt = (url: string): Shopper => ({
     send: (method, path, { body, headers = {} } = {}) =>
-      call(`${apiUrl}${path}`, method, { body, headers: { ...headers, authorization: `Bearer ${token}` } }),
-  };
+      call(`${url}${path}`, method, { body, headers: { ...headers, authorization: `Bearer ${token}` } }),
+    at: shopperAt,
+  });
+  return shopperAt(apiUrl);
 }
 
 /** Puts a product on the shelf, as staff does. @returns its id */
