@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { isUnavailable } from "#src/platform/database/errors.ts";
 import { badRequest, failed, tooLarge, unavailable, unknownPath, wrongType } from "./errors.ts";
+import { keepOpenAfterWholeBody } from "./last-request.ts";
 import { Problem, type ProblemFactory } from "./problem.ts";
 import type { App, ServerOptions } from "./app.ts";
 
@@ -36,6 +37,7 @@ export function sendFailure(
 ): FastifyReply {
   const problem = toProblem(error, request);
   logFailure(options, problem, request);
+  keepOpenAfterWholeBody(request, reply);
   return sendProblem(reply, problem, options.config.publicUrl);
 }
 

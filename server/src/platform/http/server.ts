@@ -8,6 +8,7 @@ import { correlationIdOf, exchangeStarter, originOf } from "./exchange.ts";
 import { HANDLER_LIMIT_MS, installDeadlines } from "./deadlines.ts";
 import { installFailures, sendFailure } from "./failures.ts";
 import { healthRoutes } from "./health.ts";
+import { isAfterLast, makeLast } from "./last-request.ts";
 import { installMethodTable } from "./not-found.ts";
 import { installOpenApi } from "./openapi.ts";
 import { problemPages } from "./problem-pages.ts";
@@ -63,10 +64,14 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
     },
   });
   app.addHook("onRequest", (request, reply, done) => {
+    // Neither handled nor answered: the connection ends with the answer before it.
+    if (isAfterLast(request)) {
+      reply.hijack();
+      return;
+    }
     begin(request, reply);
     const mistake = mistakeInHead(request.raw);
-    // Where its head is doubtful, so is what follows on the connection.
-    if (mistake !== undefined) reply.header("connection", "close");
+    if (mistake !== undefined) makeLast(request, reply);
     done(mistake);
   });
   installFailures(app, options);

@@ -1,0 +1,199 @@
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import { expect, test } from "vitest";
+import { type Edge, startEdge } from "./edge.ts";
+import { createDataDir, startShop } from "./shop-process.ts";
+import { until } from "./until.ts";
+
+const HOST = "Host: shop.example\r\n";
+const LAST = `GET /healthz HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`;
+const POST = `POST /api/v1/things HTTP/1.1\r\n${HOST}Content-Type: application/json\r\n`;
+/** A request that one reader takes for a part of a body, and another one for the next request. */
+const HIDDEN = `GET /hidden HTTP/1.1\r\n${HOST}\r\n`;
+const CHUNKED = `${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`;
+const ENDED = `0\r\n\r\n${HIDDEN}`;
+const MIB = 1_024 * 1_024;
+const SLOW_SOCKETS = 500;
+const QUICK_CLIENTS = 8;
+const QUICK_REQUESTS = 50;
+const CAP = 20;
+const ROUNDS = 40;
+const RSS_GROWTH = 1.2;
+
+/** What hides a second request from one of two readers that stand behind each other. */
+const SMUGGLED: [string, string][] = [
+  ["CL.TE", `${POST}Content-Length: ${ENDED.length}\r\nTransfer-Encoding: chunked\r\n\r\n${ENDED}`],
+  ["TE.CL", `${POST}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["TE.TE", `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n${ENDED}`],
+  ["TE.TE, the other one first", `${POST}Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n${ENDED}`],
+  ["an unknown coding", `${POST}Transfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["a folded coding", `${POST}Transfer-Encoding:\r\n chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["a blank before the colon", `${POST}Transfer-Encoding : chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["a bare line feed", `${POST}X: y\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["a bare carriage return", `${POST}X: y\rTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["a vertical tab", `${POST}Transfer-Encoding: \x0bchunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
+  ["two lengths", `${POST}Content-Length: ${HIDDEN.length}\r\nContent-Length: 0\r\n\r\n${HIDDEN}`],
+  ["a list of lengths", `${POST}Content-Length: 0, ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
+  ["a length in hexadecimal", `${POST}Content-Length: 0x10\r\n\r\n${HIDDEN}`],
+  ["a chunk's size in hexadecimal with 0x", `${POST}Transfer-Encoding: chunked\r\n\r\n0x5\r\n${HIDDEN}\r\n${ENDED}`],
+  ["a chunk's size beyond all", `${POST}Transfer-Encoding: chunked\r\n\r\n${"F".repeat(17)}\r\n${HIDDEN}\r\n${ENDED}`],
+  ["chunks that end in line feeds", `${POST}Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n${HIDDEN}`],
+  ["a line feed in a chunk's extension", `${POST}Transfer-Encoding: chunked\r\n\r\n2;a\nb\r\n{}\r\n${ENDED}`],
+  ["HTTP/1.0 with chunks", `POST /api/v1/things HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${ENDED}`],
+];
+/** Here there is but one reading: the hidden request is a body, which nobody may take for a request. */
+const BODIES: [string, string][] = [
+  ["a GET with a body", `GET /healthz HTTP/1.1\r\n${HOST}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
+  ["a body where nothing is", `POST /nowhere HTTP/1.1\r\n${HOST}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
+  [
+    "a body of a type that is not taken",
+    `${POST.replace("json", "xml")}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`,
+  ],
+  ["a body that is not JSON", `${POST}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
+  ["a chunked body that is not JSON", `${POST}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`],
+];
+
+test("no request hides in another one: as many answers as requests were seen, and the connection is closed", async () => {
+  await using edge = await startEdge();
+  const port = await edge.port();
+  for (const [name, bytes] of SMUGGLED) {
+    const { statuses, handled } = await count(edge, port, bytes + LAST);
+    expect([name, statuses.length, Math.trunc((statuses[0] ?? 0) / 100)]).toEqual([name, 1, 4]);
+    // One whose body breaks off half-way is seen as a request and as something that can't be read.
+    expect([name, handled.filter((path) => path !== "unreadable" && path !== "/api/v1/things")]).toEqual([name, []]);
+    expect([name, handled.filter((path) => path === "/api/v1/things").length <= 1]).toEqual([name, true]);
+  }
+});
+
+test("a request inside of a body is a body", async () => {
+  await using edge = await startEdge();
+  const port = await edge.port();
+  for (const [name, bytes] of BODIES) {
+    const { statuses, handled } = await count(edge, port, bytes + LAST);
+    expect([name, handled.length]).toEqual([name, statuses.length]);
+    expect([name, handled.filter((path) => path === "/hidden")]).toEqual([name, []]);
+  }
+});
+
+test("a body of 1 MiB and a byte is answered 413 and the connection closed, with a length and in chunks", async () => {
+  await using edge = await startEdge();
+  const port = await edge.port();
+  const body = "x".repeat(MIB + 1);
+  const withLength = `${POST}Content-Length: ${body.length}\r\n\r\n${body}`;
+  const inChunks = `${POST}Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+  for (const bytes of [withLength, inChunks]) {
+    const { statuses, handled } = await count(edge, port, bytes + LAST);
+    // A reset may overtake the answer to a client that still writes; what it may not do is get in.
+    expect([[], [413]]).toContainEqual(statuses);
+    expect(handled).toEqual(["/api/v1/things"]);
+  }
+});
+
+test("500 slow sockets keep nobody else waiting for an answer, and are hung up", async ({ annotate }) => {
+  await using edge = await startEdge();
+  const port = await edge.port();
+  const slow = Array.from({ length: SLOW_SOCKETS }, (_, index) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => undefined).resume();
+    socket.write(index % 2 === 0 ? `GET /healthz HTTP/1.1\r\n${HOST}X: ` : `${POST}Content-Length: 100\r\n\r\n{"a`);
+    const trickle = setInterval(() => socket.write("x"), 1_000);
+    return once(socket, "close").finally(() => clearInterval(trickle));
+  });
+  await until(async () => (await connections(edge)) >= SLOW_SOCKETS);
+  const latencies: number[] = [];
+  const work = Array.from({ length: QUICK_CLIENTS }, async () => {
+    for (let turn = 0; turn < QUICK_REQUESTS; turn += 1) {
+      const startedMs = performance.now();
+      expect(statusesIn(await exchange(port, LAST))).toEqual([200]);
+      latencies.push(performance.now() - startedMs);
+    }
+  });
+  await Promise.all(work);
+  expect(await connections(edge)).toBeGreaterThanOrEqual(SLOW_SOCKETS);
+  await Promise.all(slow);
+  const p95 = latencies.toSorted((one, other) => one - other)[Math.floor(latencies.length * 0.95)] ?? 0;
+  await annotate(`p95 of the others: ${p95.toFixed(1)} ms`);
+});
+
+test("there is a cap on connections; who is above it is hung up, who is below is served", async () => {
+  await using edge = await startEdge();
+  const port = await edge.port();
+  expect(edge.app.server.maxConnections).toBeGreaterThan(SLOW_SOCKETS);
+  edge.app.server.maxConnections = CAP;
+  const sockets = Array.from({ length: CAP }, () => connect(port, "127.0.0.1"));
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  await until(async () => (await connections(edge)) === CAP);
+  expect(await exchange(port, LAST)).toBe("");
+  const [first] = sockets;
+  if (first === undefined) throw new Error("no socket");
+  first.write(LAST);
+  expect(statusesIn(await readAll(first))).toEqual([200]);
+  await until(async () => (await connections(edge)) === CAP - 1);
+  expect(statusesIn(await exchange(port, LAST))).toEqual([200]);
+  for (const socket of sockets) socket.destroy();
+});
+
+test.runIf(process.platform === "linux")("memory is given back after hostile input", async ({ annotate }) => {
+  await using dataDir = await createDataDir();
+  await using shop = await startShop({ DATA_DIR: dataDir.path, LOG_LEVEL: "info" });
+  const port = Number(new URL(shop.url).port);
+  const pid = await until(() => shop.pidOf("api"), shop.output);
+  const attack = async () => {
+    const hostile = [...SMUGGLED, ...BODIES].map(([, bytes]) => exchange(port, bytes + LAST));
+    const deep = "[".repeat(30_000) + "]".repeat(30_000);
+    const bodies = [deep, '{"__proto__": {"polluted": 1}}', `"${"x".repeat(60_000)}"`, "x".repeat(MIB + 1)];
+    const large = bodies.map((body) => exchange(port, `${POST}Content-Length: ${body.length}\r\n\r\n${body}${LAST}`));
+    await Promise.all([...hostile, ...large]);
+  };
+  // What a process takes once for all is not what it loses.
+  for (let round = 0; round < ROUNDS; round += 1) await attack();
+  const before = await rssOf(pid);
+  for (let round = 0; round < ROUNDS; round += 1) await attack();
+  const after = await until(async () => {
+    const rss = await rssOf(pid);
+    return rss <= before * RSS_GROWTH ? rss : undefined;
+  });
+  await annotate(`${Math.round(before / MIB)} MiB before, ${Math.round(after / MIB)} MiB after`);
+  expect(statusesIn(await exchange(port, LAST))).toEqual([200]);
+});
+
+/** What came back, and the paths of the requests that the server says it has seen. */
+async function count(edge: Edge, port: number, bytes: string): Promise<{ statuses: number[]; handled: string[] }> {
+  const from = edge.lines.length;
+  const statuses = statusesIn(await exchange(port, bytes));
+  const seen = () => edge.lines.slice(from).filter((line) => line["status"] !== undefined);
+  await until(() => seen().length >= Math.max(1, statuses.length));
+  return { statuses, handled: seen().map((line) => (line["path"] as string | undefined) ?? "unreadable") };
+}
+
+async function exchange(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(bytes, "latin1");
+  return await readAll(socket);
+}
+
+async function readAll(socket: Socket): Promise<string> {
+  let text = "";
+  socket.on("data", (chunk) => (text += chunk.toString("latin1")));
+  // A server that closes while bytes still come in resets the connection; what it said before counts.
+  socket.on("error", () => undefined);
+  await once(socket, "close");
+  return text;
+}
+
+function statusesIn(text: string): number[] {
+  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
+}
+
+function connections(edge: Edge): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  edge.app.server.getConnections((error, open) => (error === null ? resolve(open) : reject(error)));
+  return promise;
+}
+
+async function rssOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1_024;
+}
