@@ -57,14 +57,21 @@ describe("by hand", () => {
     expect(isPossibleByTrying(initial, steps)).toBe(false);
   });
 
+  test("says at once what can't be right in any order, and what it could have found", () => {
+    const steps = [take(2, [0, 1]), take(2, [2, 9]), read(5, [4, 5]), read(1, [10, 11])];
+    const stuck = { done: 0, value: 5, at: ["read 5, which can only find 1 to 3"] };
+    expect(linearize(5, steps)).toEqual({ verdict: "impossible", configurations: 0, stuck });
+  });
+
   test("says how far it came and what could not come next", () => {
-    const steps = [take(2, [0, 1]), take(2, [2, 3]), read(5, [4, 5]), read(1, [6, 7])];
-    expect(linearize(5, steps)).toMatchObject({ verdict: "impossible", stuck: { done: 2, value: 1, at: ["read 5"] } });
+    const steps = [take(2, [0, 9]), read(3, [1, 2]), read(5, [3, 4]), read(3, [10, 11])];
+    expect(linearize(5, steps)).toMatchObject({ verdict: "impossible", stuck: { done: 2, value: 3, at: ["read 5"] } });
   });
 
   test("gives up after so many configurations and says that it does not know", () => {
-    const steps = Array.from({ length: 30 }, (_, index) => take(2 ** index, [0, 9]));
-    expect(linearize(2 ** 30, [...steps, read(2 ** 31, [0, 9])], 100).verdict).toBe("undecided");
+    // All takes are even and the read is odd: each subset would have to be tried.
+    const steps = Array.from({ length: 30 }, (_, index) => take(2 ** (index + 1), [0, 9]));
+    expect(linearize(2 ** 31, [...steps, read(2 ** 20 + 1, [0, 9])], 100).verdict).toBe("undecided");
   });
 });
 

@@ -1,3 +1,4 @@
+import { findOutOfBounds } from "./bounds.ts";
 import { arrangeSteps, NONE, type Remaining, type Step } from "./remaining.ts";
 
 export type Judgement =
@@ -7,7 +8,7 @@ export type Judgement =
 type Stuck = { done: number; value: number; at: string[] };
 
 /** A history of a shop that works needs about one configuration per step; this many take a few seconds. */
-const MAX_CONFIGURATIONS = 500_000;
+const MAX_CONFIGURATIONS = 200_000;
 const NAMED_STEPS = 8;
 // An index as two characters that are no halves of a surrogate pair.
 const LOW_BITS_COUNT = 15;
@@ -25,6 +26,12 @@ type Frame = { before: number; settled: number; choices: number[] };
  * the two can be exchanged. Hints say what to try first, and decide nothing.
  */
 export function linearize(initial: number, steps: Step[], maxConfigurations = MAX_CONFIGURATIONS): Judgement {
+  const wrong = findOutOfBounds(initial, steps);
+  if (wrong !== undefined) {
+    const { step, least, most } = wrong;
+    const stuck = { done: 0, value: initial, at: [`${step.label}, which can only find ${least} to ${most}`] };
+    return { verdict: "impossible", configurations: 0, stuck };
+  }
   const remaining = arrangeSteps(initial, steps);
   const dead = new Set<string>();
   const frames: Frame[] = [];
