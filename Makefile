@@ -21,9 +21,10 @@ check: $(INSTALLED) ## types, lint, format, unused code
 services: ## real services on this machine for the tests; scripts/services/stop ends them
 	@exec scripts/services/start
 
-drill: $(INSTALLED) ## the long tests: kills, outages, soak
+drill: $(INSTALLED) ## the long tests: kills, outages, soak, Schemathesis with a random seed
 	@test -f scripts/drill.ts || { echo "there are no drills in this checkout yet" >&2; exit 1; }
-	@exec $(NODE) scripts/drill.ts
+	@$(NODE) scripts/drill.ts
+	@exec $(NODE) scripts/schemathesis.ts --seed random
 
 clean: ## what can be made again; data stays
 	rm -rf node_modules */node_modules coverage reports
