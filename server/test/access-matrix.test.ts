@@ -47,11 +47,16 @@ test("each operation lets in just those who may use it, and is in the table", as
   const operations = await listOperations(shop);
   expect(operations.map(({ key }) => key).toSorted()).toEqual(Object.keys(EXPECTED).toSorted());
   const cast = await castOf(shop);
+  const shared = await cast.prepare();
   const seen: Record<string, number[]> = {};
   for (const operation of operations) {
     const statuses: number[] = [];
-    // A target of its own for each of them: what the last one removed would be missing for the next.
-    for (const who of WHO) statuses.push((await ask(cast.people[who], operation, await cast.prepare())).statusCode);
+    // What one of them changed or removed would not be there for the next.
+    const changes = operation.method !== "GET" && operation.path.includes("{id}");
+    for (const who of WHO) {
+      const known = changes ? await cast.prepare() : shared;
+      statuses.push((await ask(cast.people[who], operation, known)).statusCode);
+    }
     seen[operation.key] = statuses;
   }
   expect(seen).toEqual(EXPECTED);
