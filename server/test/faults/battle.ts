@@ -55,6 +55,7 @@ export function nameOf(strike: Strike): string {
     case "session":
       return strike.how === "kill" ? "PostgreSQL session, SIGKILL" : "PostgreSQL session, terminated";
     case "server":
+    default:
       return "PostgreSQL server";
   }
 }
@@ -73,6 +74,7 @@ async function carryOutOne(shop: Shop, strike: Strike): Promise<boolean> {
       await setTimeout(strike.afterMs);
       return await shop.cluster.killSession(shop.databaseUrl, strike.how);
     case "server":
+    default:
       await setTimeout(strike.afterMs);
       await shop.cluster.killServer();
       return true;

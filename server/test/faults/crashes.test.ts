@@ -30,7 +30,7 @@ test(
       const key = { "idempotency-key": `turn-${turn}` };
       const dead = api.died();
       await api.arm("transaction.after_commit=exit");
-      await expect(order(shop, buyer, product, key)).rejects.toThrow();
+      await expect(order(shop, buyer, product, key)).rejects.toThrow(/socket hang up|ECONNRESET/);
       await dead;
       await api.ready();
       const [first, again] = [await order(shop, buyer, product, key), await order(shop, buyer, product, key)];
@@ -52,7 +52,7 @@ test("killed before the commit: nothing happened, and the retry with the key doe
   const [api] = shop.apis as [Slot];
   const dead = api.died();
   await api.arm("transaction.before_commit=exit");
-  await expect(order(shop, buyer, product, key)).rejects.toThrow();
+  await expect(order(shop, buyer, product, key)).rejects.toThrow(/socket hang up|ECONNRESET/);
   await dead;
   expect(await count(shop, "SELECT count(*)::int AS n FROM orders")).toBe(0);
   await shop.ready();
@@ -114,6 +114,7 @@ test(
     const killedAt = performance.now();
     hung.signal("SIGKILL");
     await drained(shop);
+    // oxlint-disable-next-line no-console -- a promise about time is read and not asserted: the machine may be busy
     console.log(`all handled ${Math.round(performance.now() - killedAt)} ms after the kill, lease ${LEASE_MS} ms`);
     expect(await count(shop, "SELECT count(*)::int AS n FROM orders WHERE status = 'reserved'")).toBe(CLAIMED);
     expect(await count(shop, "SELECT count(*)::int AS n FROM deliveries WHERE attempts = 2")).toBe(CLAIMED);

@@ -81,17 +81,25 @@ async function buy(world: World, buyer: Buyer): Promise<void> {
   const order_id = pick(random, own as [number, ...number[]]);
   const user_id = buyer.person.id;
   if (choice < 0.7) {
-    await call(world, buyer, "cancel", { user_id, order_id }, `/api/v2/orders/${order_id}/cancel`);
+    await call(world, buyer, {
+      kind: "cancel",
+      input: { user_id, order_id },
+      path: `/api/v2/orders/${order_id}/cancel`,
+    });
   } else if (choice < 0.8) {
-    await call(world, buyer, "read_order", { user_id, order_id }, `/api/v2/orders/${order_id}`);
+    await call(world, buyer, { kind: "read_order", input: { user_id, order_id }, path: `/api/v2/orders/${order_id}` });
   } else if (choice < 0.85) {
     const foreign = pick(random, world.orders as [number, ...number[]]);
-    await call(world, buyer, "read_order", { user_id, order_id: foreign }, `/api/v2/orders/${foreign}`);
+    await call(world, buyer, {
+      kind: "read_order",
+      input: { user_id, order_id: foreign },
+      path: `/api/v2/orders/${foreign}`,
+    });
   } else if (choice < 0.87) {
-    await call(world, buyer, "list_orders", { user_id }, "/api/v2/orders?limit=20");
+    await call(world, buyer, { kind: "list_orders", input: { user_id }, path: "/api/v2/orders?limit=20" });
   } else {
     const { id: product_id } = pick(random, world.products as [Product, ...Product[]]);
-    await call(world, buyer, "read_product", { product_id }, `/api/v2/products/${product_id}`);
+    await call(world, buyer, { kind: "read_product", input: { product_id }, path: `/api/v2/products/${product_id}` });
   }
 }
 
@@ -102,7 +110,7 @@ async function order(world: World, buyer: Buyer): Promise<void> {
   const key = random() < KEY_SHARE ? `${buyer.name}-${Math.floor(random() * 1e9)}` : undefined;
   const input = { user_id: person.id, lines, ...(key === undefined ? {} : { key }) };
   for (let attempt = 0; attempt <= RETRIES; attempt += 1) {
-    const done = await call(world, buyer, "order", input, "/api/v2/orders");
+    const done = await call(world, buyer, { kind: "order", input: input, path: "/api/v2/orders" });
     // 409: the attempt whose answer was lost still runs.
     if (done.outcome === "ok") remember(world, buyer, done.output);
     if (done.outcome !== "unknown" && done.status !== 409) return;
@@ -131,19 +139,25 @@ async function tend(world: World, buyer: Buyer): Promise<void> {
   const { id: product_id } = pick(random, world.products as [Product, ...Product[]]);
   if (random() < 0.5) {
     const price_cents = between(random, 100, 9_999);
-    await call(world, buyer, "change_price", { product_id, price_cents }, `/api/v2/products/${product_id}`);
+    await call(world, buyer, {
+      kind: "change_price",
+      input: { product_id, price_cents },
+      path: `/api/v2/products/${product_id}`,
+    });
   } else {
     const delta = between(random, 1, 6);
-    await call(world, buyer, "adjust", { product_id, delta }, `/api/v2/products/${product_id}/stock`);
+    await call(world, buyer, {
+      kind: "adjust",
+      input: { product_id, delta },
+      path: `/api/v2/products/${product_id}/stock`,
+    });
   }
 }
 
 async function call<K extends Kind>(
   world: World,
   buyer: Buyer,
-  kind: K,
-  input: Kinds[K]["input"],
-  path: string,
+  { kind, input, path }: { kind: K; input: Kinds[K]["input"]; path: string },
 ): Promise<CallOf<K>> {
   const { person, name } = buyer;
   const base = pick(buyer.random, world.shop.urls as [string, ...string[]]);
@@ -151,7 +165,6 @@ async function call<K extends Kind>(
     const { method = "GET", body, headers = {} } = askingOf(kind, input);
     const sent = { method, body, token: person.token, headers: { ...headers, "x-correlation-id": id } };
     const reply = await ask(`${base}${path}`, sent);
-    // Nobody is served without a session: nothing was done, and the account is no longer what the load is about.
     return verdictOf<K>(reply.status, outputOf(kind, reply.body, reply.replayed));
   });
 }

@@ -19,6 +19,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await cluster[Symbol.asyncDispose]();
+  // oxlint-disable-next-line no-console -- the table is what these tests are for
   console.log(describeMatrix(runs));
 });
 

@@ -6,7 +6,6 @@ import { READY } from "#src/platform/supervisor/child.ts";
 
 const MAIN = path.resolve(import.meta.dirname, "../../src/main.ts");
 const LAST_LINES = 40;
-const SIGNALS_OF_OURS = new Set<string | null>(["SIGKILL"]);
 
 export type Role = "api" | "worker";
 export type SlotSpec = {
@@ -48,59 +47,22 @@ export type Slot = {
 
 type Life = { process: ChildProcess; begun: Promise<void>; ended: Promise<void> };
 
+type Ears = Pick<Slot, "hits" | "crashes" | "tail"> & { waiting: Set<(hit: Hit) => void>; stopping: boolean };
+
 /** Starts a slot; `faults` are armed in its first life only. */
 export function startSlot(spec: SlotSpec, faults = ""): Slot {
-  const hits: Hit[] = [];
-  const crashes: string[] = [];
-  const tail: string[] = [];
-  const waiting = new Set<(hit: Hit) => void>();
-  let stopping = false;
-  let spare = launch();
+  const ears: Ears = { hits: [], crashes: [], tail: [], waiting: new Set(), stopping: false };
+  let spare = launch(spec, ears);
   let current = spare;
   void live();
 
-  function launch(): Life {
-    const child = spawn(process.execPath, [MAIN, spec.role, "--supervised"], {
-      env: spec.env,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    });
-    const begun = Promise.withResolvers<void>();
-    const ended = Promise.withResolvers<void>();
-    child.on("message", (message) => message === READY && begun.resolve());
-    child.once("error", (error) => crashes.push(`${spec.name}: ${error.message}`));
-    child.once("exit", (code, signal) => {
-      if (!stopping && !SIGNALS_OF_OURS.has(signal))
-        crashes.push(`${spec.name} ended with ${signal ?? `code ${code}`}`);
-      ended.resolve();
-    });
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream === null) continue;
-      createInterface({ input: stream })
-        .on("line", listen)
-        .on("error", () => undefined);
-    }
-    return { process: child, begun: begun.promise, ended: ended.promise };
-  }
-
-  function listen(line: string): void {
-    if (!line.startsWith('{"failpoint"')) {
-      tail.push(line);
-      tail.splice(0, tail.length - LAST_LINES);
-      return;
-    }
-    const hit = { ...(JSON.parse(line) as Omit<Hit, "role">), role: spec.role };
-    hits.push(hit);
-    for (const resolve of waiting) resolve(hit);
-    waiting.clear();
-  }
-
   async function live(): Promise<void> {
-    for (let armed = faults; !stopping; armed = "") {
+    for (let armed = faults; !ears.stopping; armed = "") {
       const life = spare;
       current = life;
       send(life, { go: { ...spec.go, FAULTS: armed || (spec.lasting ?? "") } });
       await Promise.race([life.begun, life.ended]);
-      if (!stopping) spare = launch();
+      if (!ears.stopping) spare = launch(spec, ears);
       await life.ended;
     }
   }
@@ -108,9 +70,9 @@ export function startSlot(spec: SlotSpec, faults = ""): Slot {
   return {
     name: spec.name,
     role: spec.role,
-    hits,
-    crashes,
-    tail,
+    hits: ears.hits,
+    crashes: ears.crashes,
+    tail: ears.tail,
     pid: () => current.process.pid ?? 0,
     async ready() {
       for (;;) {
@@ -120,27 +82,57 @@ export function startSlot(spec: SlotSpec, faults = ""): Slot {
         await setImmediate();
       }
     },
-    async arm(settings) {
-      const life = current;
-      const heard = Promise.withResolvers<void>();
-      const onMessage = (message: { armed?: string }) => message.armed === settings && heard.resolve();
-      life.process.on("message", onMessage);
-      send(life, { faults: settings });
-      await Promise.race([heard.promise, life.ended]);
-      life.process.off("message", onMessage);
-    },
+    arm: (settings) => arm(current, settings),
     signal: (signal) => void current.process.kill(signal),
     died: () => current.ended,
-    nextHit: () => new Promise((resolve) => waiting.add(resolve)),
+    nextHit: () => new Promise((resolve) => ears.waiting.add(resolve)),
     async stop() {
-      stopping = true;
-      for (const { process: child } of [current, spare]) {
-        child.kill("SIGCONT");
-        child.kill("SIGKILL");
-      }
+      ears.stopping = true;
+      for (const { process: child } of [current, spare]) child.kill("SIGKILL");
       await Promise.all([current.ended, spare.ended]);
     },
   };
+}
+
+function launch(spec: SlotSpec, ears: Ears): Life {
+  const child = spawn(process.execPath, [MAIN, spec.role, "--supervised"], {
+    env: spec.env,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  const begun = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  child.on("message", (message) => message === READY && begun.resolve());
+  child.once("error", (error) => ears.crashes.push(`${spec.name}: ${error.message}`));
+  child.once("exit", (code, signal) => {
+    const asked = ears.stopping || signal === "SIGKILL";
+    if (!asked) ears.crashes.push(`${spec.name} ended with ${signal ?? `code ${code}`}`);
+    ended.resolve();
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on("line", (line) => listen(spec, ears, line));
+  }
+  return { process: child, begun: begun.promise, ended: ended.promise };
+}
+
+function listen(spec: SlotSpec, ears: Ears, line: string): void {
+  if (!line.startsWith('{"failpoint"')) {
+    ears.tail.push(line);
+    ears.tail.splice(0, ears.tail.length - LAST_LINES);
+    return;
+  }
+  const hit = { ...(JSON.parse(line) as Omit<Hit, "role">), role: spec.role };
+  ears.hits.push(hit);
+  for (const resolve of ears.waiting) resolve(hit);
+  ears.waiting.clear();
+}
+
+async function arm(life: Life, settings: string): Promise<void> {
+  const heard = Promise.withResolvers<void>();
+  const onMessage = (message: { armed?: string }) => message.armed === settings && heard.resolve();
+  life.process.on("message", onMessage);
+  send(life, { faults: settings });
+  await Promise.race([heard.promise, life.ended]);
+  life.process.off("message", onMessage);
 }
 
 function isRunning({ process: { exitCode, signalCode } }: Life): boolean {

@@ -66,6 +66,7 @@ export function describe(strike: Strike): string {
     case "session":
       return `${strike.how === "kill" ? "a PostgreSQL session killed" : "a PostgreSQL session ended"} after ${strike.afterMs} ms`;
     case "server":
+    default:
       return `the PostgreSQL server after ${strike.afterMs} ms`;
   }
 }
