@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
  * `ok`: it was done and answered with 2xx. `no`: it was refused with 4xx and nothing was done. `unknown`: a time-out, a
  * reset, a 5xx: it may have been done, and it may still be done later.
  */
-export type Outcome = "ok" | "no" | "unknown";
+type Outcome = "ok" | "no" | "unknown";
 export type OrderStatus = "pending" | "reserved" | "rejected" | "cancelled";
 export type Line = { product_id: number; quantity: number };
 
