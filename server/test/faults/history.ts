@@ -1,10 +1,5 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 
-/**
- * `ok`: it was done and answered with 2xx. `no`: it was refused with 4xx and nothing was done. `unknown`: a time-out, a
- * reset, a 5xx: it may have been done, and it may still be done later.
- */
-type Outcome = "ok" | "no" | "unknown";
 export type OrderStatus = "pending" | "reserved" | "rejected" | "cancelled";
 export type Line = { product_id: number; quantity: number };
 
@@ -48,6 +43,10 @@ export type CallOf<K extends Kind> = {
 } & Verdict<K>;
 export type Call = { [K in Kind]: CallOf<K> }[Kind];
 
+/**
+ * `ok`: it was done and answered with 2xx. `no`: it was refused with 4xx and nothing was done. `unknown`: a time-out, a
+ * reset, a 5xx: it may have been done, and it may still be done later.
+ */
 export type Verdict<K extends Kind> =
   | { outcome: "ok"; status: number; output: Kinds[K]["output"] }
   | { outcome: "no"; status: number; output: unknown }
