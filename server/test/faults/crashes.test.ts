@@ -6,7 +6,7 @@ import { ask, type Person, type Reply, signUp, stock } from "./people.ts";
 import { drained, LEASE_MS, type Shop, startShop } from "./shop-under-fire.ts";
 import type { Slot } from "./slot.ts";
 
-const RETRIED_ORDERS = Number(process.env["RETRIED_ORDERS"] ?? 20);
+const RETRIED_ORDERS = Number(process.env["RETRIED_ORDERS"] ?? 5);
 const CLAIMED = 100;
 const MAX_ATTEMPTS = 5;
 const PRICE_CENTS = 4_990;
