@@ -94,6 +94,9 @@ test("a body of 1 MiB and a byte is answered 413 and the connection closed, with
 test("500 slow sockets keep nobody else waiting for an answer, and are hung up", async ({ annotate }) => {
   await using edge = await startEdge();
   const port = await edge.port();
+  // The first requests are slower than all others.
+  await work(port);
+  const aloneMs = await work(port);
   const slow = Array.from({ length: SLOW_SOCKETS }, (_, index) => {
     const socket = connect(port, "127.0.0.1");
     socket.on("error", () => undefined).resume();
@@ -102,19 +105,10 @@ test("500 slow sockets keep nobody else waiting for an answer, and are hung up",
     return once(socket, "close").finally(() => clearInterval(trickle));
   });
   await until(async () => (await connections(edge)) >= SLOW_SOCKETS);
-  const latencies: number[] = [];
-  const work = Array.from({ length: QUICK_CLIENTS }, async () => {
-    for (let turn = 0; turn < QUICK_REQUESTS; turn += 1) {
-      const startedMs = performance.now();
-      expect(statusesIn(await exchange(port, LAST))).toEqual([200]);
-      latencies.push(performance.now() - startedMs);
-    }
-  });
-  await Promise.all(work);
+  const besiegedMs = await work(port);
   expect(await connections(edge)).toBeGreaterThanOrEqual(SLOW_SOCKETS);
   await Promise.all(slow);
-  const p95 = latencies.toSorted((one, other) => one - other)[Math.floor(latencies.length * 0.95)] ?? 0;
-  await annotate(`p95 of the others: ${p95.toFixed(1)} ms`);
+  await annotate(`p95 of the others: ${aloneMs.toFixed(1)} ms alone, ${besiegedMs.toFixed(1)} ms besieged`);
 });
 
 test("there is a cap on connections; who is above it is hung up, who is below is served", async () => {
@@ -158,6 +152,20 @@ test.runIf(process.platform === "linux")("memory is given back after hostile inp
   await annotate(`${Math.round(before / MIB)} MiB before, ${Math.round(after / MIB)} MiB after`);
   expect(statusesIn(await exchange(port, LAST))).toEqual([200]);
 });
+
+/** Asks and is answered 200 each time. @returns the 95th percentile of the waiting, in milliseconds */
+async function work(port: number): Promise<number> {
+  const latencies: number[] = [];
+  const client = async () => {
+    for (let turn = 0; turn < QUICK_REQUESTS; turn += 1) {
+      const startedMs = performance.now();
+      expect(statusesIn(await exchange(port, LAST))).toEqual([200]);
+      latencies.push(performance.now() - startedMs);
+    }
+  };
+  await Promise.all(Array.from({ length: QUICK_CLIENTS }, client));
+  return latencies.toSorted((one, other) => one - other)[Math.floor(latencies.length * 0.95)] ?? 0;
+}
 
 /** What came back, and the paths of the requests that the server says it has seen. */
 async function count(edge: Edge, port: number, bytes: string): Promise<{ statuses: number[]; handled: string[] }> {
