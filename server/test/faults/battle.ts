@@ -6,8 +6,9 @@ import { describe, type Strike } from "./strikes.ts";
 /** How often what was struck; a failpoint that nobody reached in time is a miss, and its process is killed anyway. */
 export type Toll = { struck: Map<string, number>; missed: string[]; done: number };
 
-// Under a load every failpoint is reached within milliseconds; after a killed server it takes as long as the recovery.
-const REACH_MS = 8_000;
+// Under a load every failpoint is reached within milliseconds; after a killed server it takes as long as the recovery,
+// and on a machine that is busy with other things longer still.
+const REACH_MS = 15_000;
 // Longer than a third of a lease, so that it is renewed.
 const SLOW_BATCH_MS = 600;
 const BEFORE_STOP_MS = 300;
