@@ -30,11 +30,29 @@ test("all mistakes are told at once, each with the variable's name", () => {
     DATABASE_URL: "mysql://x",
     DEMO: "perhaps",
     MESSAGING: "pigeons",
+    FAULTS: "worker.after_claim=exit@3, nowhere=exit",
+    MUTANT: "mule",
     TRUSTED_PROXIES: "10.0.0.0/8, 10.0.0.0/64, somewhere",
   };
   const mistakes = mistakesOf(wrong);
   expect(mistakes).toHaveLength(Object.keys(wrong).length);
   for (const name of Object.keys(wrong)) expect(mistakes.some((line) => line.startsWith(name))).toBe(true);
+});
+
+test("failpoints are armed by name, action and hit, and what is none of these is refused", () => {
+  const good = ["worker.after_claim=exit@3", "relay.before_notify=hang@2+", "worker.in_handler=delay:50"];
+  expect(readConfig({ FAULTS: good.join(", "), MUTANT: "oversell" }, "/srv")).toMatchObject({
+    faults: good,
+    mutant: "oversell",
+  });
+  for (const bad of [
+    "worker.after_claim",
+    "worker.after_claim=exit@0",
+    "worker.after_claim=delay",
+    "relay.before_notify=duplicate",
+  ]) {
+    expect(mistakesOf({ FAULTS: bad })).toHaveLength(1);
+  }
 });
 
 test("a mistake in an address with a password does not print the password", () => {
