@@ -10,30 +10,31 @@ import { type Asking, ask, type Person, signUp, stock } from "./people.ts";
 import { drained, type Shop, startShop } from "./shop-under-fire.ts";
 import { readSnapshot, type Snapshot } from "./snapshot.ts";
 
-const RACES = Number(process.env["RACES"] ?? 100);
-const RACES_AT_ONCE = 10;
+const RACES = 500;
+const RACES_AT_ONCE = 20;
 const CLIENTS = 64;
 const ROUNDS = 6;
 const PRICE_CENTS = 4_990;
 const TEST_MS = 120_000;
 
-let cluster: Cluster;
+// One shop for all of it: what one test leaves behind is in the history that the next one is judged by.
+let arena: Arena;
 beforeAll(async () => {
-  cluster = await startCluster();
-});
-afterAll(async () => await cluster[Symbol.asyncDispose]());
+  arena = await openArena();
+}, TEST_MS);
+afterAll(async () => await arena[Symbol.asyncDispose]());
 
 test(
   `${CLIENTS} clients fight for 100 pieces of one product: its stock is linearizable and nothing is oversold`,
   { timeout: TEST_MS },
   async () => {
-    await using fight = await startFight({ pieces: 100, people: CLIENTS });
+    const fight = await startFight(100, CLIENTS);
     await Promise.all(
       fight.people.map(async (buyer, index) => {
         for (let round = 0; round < ROUNDS; round += 1) {
-          const order = await decided(fight, buyer, await place(fight, buyer, 1 + ((index + round) % 3)));
+          const order = await decided(buyer, await place(fight, buyer, 1 + ((index + round) % 3)));
           await look(fight, buyer);
-          if (order.status === "reserved" && (index + round) % 4 === 0) await cancel(fight, buyer, order.id);
+          if (order.status === "reserved" && (index + round) % 4 === 0) await cancel(buyer, order.id);
         }
       }),
     );
@@ -47,7 +48,7 @@ test(
 );
 
 test("200 orders at once for the last piece: exactly one gets it", { timeout: TEST_MS }, async () => {
-  await using fight = await startFight({ pieces: 1, people: 50 });
+  const fight = await startFight(1, 50);
   await Promise.all([...Array(4)].flatMap(() => fight.people.map((buyer) => place(fight, buyer, 1))));
   const { orders } = await fight.judged();
   expect(orders.map((order) => order.status).toSorted()).toEqual([...Array(199).fill("rejected"), "reserved"]);
@@ -57,12 +58,12 @@ test(
   `${RACES} races of two cancellations against the reservation: each order is given back exactly once`,
   { timeout: TEST_MS },
   async ({ annotate }) => {
-    await using fight = await startFight({ pieces: 3 * RACES, people: RACES_AT_ONCE });
+    const fight = await startFight(3 * RACES, RACES_AT_ONCE);
     for (let race = 0; race < RACES; race += RACES_AT_ONCE) {
       await Promise.all(
         fight.people.map(async (buyer) => {
           const id = await place(fight, buyer, 3);
-          const cancels = await Promise.all([cancel(fight, buyer, id), cancel(fight, buyer, id)]);
+          const cancels = await Promise.all([cancel(buyer, id), cancel(buyer, id)]);
           expect(cancels.map((call) => call.status).toSorted()).toEqual([200, 409]);
         }),
       );
@@ -75,74 +76,87 @@ test(
   },
 );
 
-type Fight = AsyncDisposable & {
+type Product = { id: number; stock: number; price_cents: number };
+type Arena = AsyncDisposable & {
   shop: Shop;
+  staff: Person;
+  people: Person[];
+  products: Product[];
+  file: string;
+  recorder: Recorder;
+};
+type Fight = {
   people: Person[];
   product: number;
-  recorder: Recorder;
-  /** waits until everything is decided, and judges it. @returns the last state */
-  judged(): Promise<Snapshot>;
+  /** Waits until everything is decided, and judges it. @returns what has become of this product and its orders */
+  judged(): Promise<Pick<Snapshot, "orders" | "levels">>;
 };
 
-async function startFight(options: { pieces: number; people: number }): Promise<Fight> {
+async function openArena(): Promise<Arena> {
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(path.join(tmpdir(), "shopfloor-contention-"));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const cluster: Cluster = undo.use(await startCluster());
   const shop = undo.use(await startShop(cluster, { apis: 2, workers: 2 }));
   const staff = await signUp(shop, "staff");
-  const product = await stock(shop, staff, { stock: options.pieces, price_cents: PRICE_CENTS });
-  const people = await Promise.all(Array.from({ length: options.people }, () => signUp(shop)));
+  const people = await Promise.all(Array.from({ length: CLIENTS }, () => signUp(shop)));
   const file = path.join(folder, "calls.jsonl");
   const recorder = openRecorder(file, "fight");
   undo.defer(() => recorder.close());
   const kept = undo.move();
+  return { shop, staff, people, products: [], file, recorder, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function startFight(pieces: number, people: number): Promise<Fight> {
+  const { shop, staff, products, file } = arena;
+  const product = await stock(shop, staff, { stock: pieces, price_cents: PRICE_CENTS });
+  products.push({ id: product, stock: pieces, price_cents: PRICE_CENTS });
   return {
-    shop,
-    people,
+    people: arena.people.slice(0, people),
     product,
-    recorder,
     async judged() {
       await drained(shop);
       const snapshot = await readSnapshot(shop.databaseUrl);
-      const products = [{ id: product, stock: options.pieces, price_cents: PRICE_CENTS }];
       expect(describeFindings(judge(readHistory(file), snapshot, { products, staff: [staff.id] }))).toBe("");
-      return snapshot;
+      return {
+        orders: snapshot.orders.filter((order) => order.items.some((line) => line.product_id === product)),
+        levels: snapshot.levels.filter((level) => level.item_id === product),
+      };
     },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 
 async function place(fight: Fight, buyer: Person, quantity: number): Promise<number> {
   const lines = [{ product_id: fight.product, quantity }];
-  const call = await send(fight, buyer, { kind: "order", input: { user_id: buyer.id, lines } }, "/api/v2/orders");
+  const call = await send(buyer, { kind: "order", input: { user_id: buyer.id, lines } }, "/api/v2/orders");
   if (call.outcome !== "ok") throw new Error(`an order was answered with ${call.status}`);
   return call.output.id;
 }
 
-async function decided(fight: Fight, buyer: Person, id: number) {
+async function decided(buyer: Person, id: number) {
   const input = { user_id: buyer.id, order_id: id };
   return await until(async () => {
-    const call = await send(fight, buyer, { kind: "read_order", input }, `/api/v2/orders/${id}`);
+    const call = await send(buyer, { kind: "read_order", input }, `/api/v2/orders/${id}`);
     return call.outcome === "ok" && call.output.status !== "pending" && call.output;
   });
 }
 
 async function look(fight: Fight, buyer: Person): Promise<void> {
   const input = { product_id: fight.product };
-  await send(fight, buyer, { kind: "read_product", input }, `/api/v2/products/${fight.product}`);
+  await send(buyer, { kind: "read_product", input }, `/api/v2/products/${fight.product}`);
 }
 
-function cancel(fight: Fight, buyer: Person, order_id: number) {
+function cancel(buyer: Person, order_id: number) {
   const input = { user_id: buyer.id, order_id };
-  return send(fight, buyer, { kind: "cancel", input }, `/api/v2/orders/${order_id}/cancel`);
+  return send(buyer, { kind: "cancel", input }, `/api/v2/orders/${order_id}/cancel`);
 }
 
 async function send<K extends Kind>(
-  { shop, recorder }: Fight,
   { id, token }: Person,
   request: { kind: K; input: Kinds[K]["input"] },
   route: string,
 ): Promise<CallOf<K>> {
+  const { shop, recorder } = arena;
   const url = `${shop.urls[id % shop.urls.length] ?? ""}${route}`;
   return await recorder.call({ client: `user-${id}`, ...request }, async (call) => {
     const reply = await ask(url, { token, headers: { "x-correlation-id": call }, ...askingOf(request) });

@@ -23,6 +23,8 @@ export type Ordeal = {
   orders: number;
   redeliveries: number;
   seconds: number;
+  /** the file of the calls, kept when a shop without a planted defect was found wanting: `readHistory` reads it */
+  history?: string;
 };
 export type OrdealOptions = {
   seed: number;
@@ -43,6 +45,7 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
   const startedAt = performance.now();
   const folder = await mkdtemp(path.join(tmpdir(), "shopfloor-history-"));
   const file = path.join(folder, "calls.jsonl");
+  let isKept = false;
   try {
     await using shop = await startShop(cluster, { apis: 2, workers: 2, ...options.shop });
     const load = await startLoad(shop, { seed: options.seed, file });
@@ -61,9 +64,11 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
     const { orders, redeliveries } = await figures(shop);
     const unknown = history.filter((call) => call.outcome === "unknown").length;
     const seconds = Math.round((performance.now() - startedAt) / MS_PER_SECOND);
-    return { toll, findings, others, calls: history.length, unknown, orders, redeliveries, seconds };
+    isKept = findings.length > 0 && options.shop?.env?.["MUTANT"] === undefined;
+    const kept = isKept ? { history: file } : {};
+    return { toll, findings, others, calls: history.length, unknown, orders, redeliveries, seconds, ...kept };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    if (!isKept) await rm(folder, { recursive: true, force: true });
   }
 }
 
