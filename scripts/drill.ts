@@ -96,7 +96,8 @@ function summarise(rounds: Ordeal[], seconds: number): number {
   console.log(
     [
       ...rows,
-      `${done} kills in ${Math.round(seconds)} s (${missed.length} failpoints were not reached in time)`,
+      `${done} kills in ${Math.round(seconds)} s, ${missed.length} of them elsewhere because their failpoint was not reached in time`,
+      ...missed.map((strike) => `        ${strike}`),
       `${sum((round) => round.calls)} calls, ${sum((round) => round.orders)} orders, ${redeliveries} redeliveries`,
       `${sum((round) => round.findings.length + round.others.length)} findings`,
     ].join("\n"),
