@@ -1,5 +1,5 @@
 // Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
-//   scripts/node scripts/test.ts [--json FILE] [server] [assay] [schemathesis]
+//   scripts/node scripts/test.ts [--json FILE] [server] [faults] [assay] [schemathesis]
 // With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n }.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,15 +20,19 @@ type Suite = {
   read(result: unknown): Outcome;
 };
 
+/** Where processes are started, besieged and killed. */
+const ALONE = ["test/faults/", "test/up.test.ts", "test/siege.test.ts", "src/platform/postgres/"];
+
 const SUITES: Record<string, Suite> = {
+  // Tests mostly wait, so two files at a time; where processes are killed, one file has both cores for itself.
   server: {
     command: (file) => {
-      const vitest = ["run", "--root", path.join(ROOT, "server")];
-      const report = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
-      return [path.join(ROOT, "node_modules/vitest/vitest.mjs"), ...vitest, ...report];
+      const others = ALONE.map((one) => `--exclude=${one.endsWith("/") ? `${one}**` : one}`);
+      return vitest(file, ["--maxWorkers=2", ...others]);
     },
     read: readVitest,
   },
+  faults: { command: (file) => vitest(file, ["--maxWorkers=1", ...ALONE]), read: readVitest },
   assay: {
     command: (file) => [path.join(ROOT, "scripts/assay.ts"), "--json", file],
     read: (result) => ({ ...readCounts(result), skippedNames: [] }),
@@ -108,6 +112,12 @@ async function ended(command: string[]): Promise<string> {
   } finally {
     process.off("SIGTERM", pass).off("SIGINT", pass);
   }
+}
+
+function vitest(file: string, options: string[]): string[] {
+  const report = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+  const given = ["run", "--root", path.join(ROOT, "server"), ...options, ...report];
+  return [path.join(ROOT, "node_modules/vitest/vitest.mjs"), ...given];
 }
 
 type VitestFile = {
