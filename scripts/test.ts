@@ -1,5 +1,5 @@
 // Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
-//   scripts/node scripts/test.ts [--json FILE] [server] [faults] [assay] [schemathesis]
+//   scripts/node scripts/test.ts [--json FILE] [server] [faults] [outages] [assay] [schemathesis]
 // With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n }.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,19 +20,31 @@ type Suite = {
   read(result: unknown): Outcome;
 };
 
-/** Where processes are started, besieged and killed. */
-const ALONE = ["test/faults/", "test/up.test.ts", "test/siege.test.ts", "src/platform/postgres/"];
+/** Where processes are started, besieged and killed: what every change is held to ... */
+const FAULTS = [
+  "test/up.test.ts",
+  "test/siege.test.ts",
+  "test/faults/kills.test.ts",
+  "test/faults/crashes.test.ts",
+  "test/faults/database/backend-killed.test.ts",
+];
+/** ... and what takes minutes more, in CI: planted defects, a frozen or full database, migrations under load. */
+const OUTAGES = ["test/faults/", "src/platform/postgres/"];
 
 const SUITES: Record<string, Suite> = {
   // Tests mostly wait, so two files at a time; where processes are killed, one file has both cores for itself.
   server: {
     command: (file) => {
-      const others = ALONE.map((one) => `--exclude=${one.endsWith("/") ? `${one}**` : one}`);
-      return vitest(file, ["--maxWorkers=2", ...others]);
+      const others = [...FAULTS, ...OUTAGES.map((folder) => `${folder}**`)];
+      return vitest(file, ["--maxWorkers=2", ...others.map((one) => `--exclude=${one}`)]);
     },
     read: readVitest,
   },
-  faults: { command: (file) => vitest(file, ["--maxWorkers=1", ...ALONE]), read: readVitest },
+  faults: { command: (file) => vitest(file, ["--maxWorkers=1", ...FAULTS]), read: readVitest },
+  outages: {
+    command: (file) => vitest(file, ["--maxWorkers=1", ...OUTAGES, ...FAULTS.map((one) => `--exclude=${one}`)]),
+    read: readVitest,
+  },
   assay: {
     command: (file) => [path.join(ROOT, "scripts/assay.ts"), "--json", file],
     read: (result) => ({ ...readCounts(result), skippedNames: [] }),
@@ -44,7 +56,7 @@ const SUITES: Record<string, Suite> = {
 };
 
 /** Suites that nobody waits for unless asked to. */
-const ON_DEMAND = new Set(["schemathesis"]);
+const ON_DEMAND = new Set(["outages", "schemathesis"]);
 const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
 
 process.exitCode = await main(process.argv.slice(2));
