@@ -12,7 +12,7 @@ help: ## this list
 run: $(INSTALLED) ## PostgreSQL, API and worker on this machine; Ctrl-C stops them
 	@exec $(NODE) server/src/main.ts up
 
-test: $(INSTALLED) ## all suites, 5 minutes at most
+test: $(INSTALLED) ## what guards every change; outages, Schemathesis and PostgreSQL 15 are in .ci/run
 	@exec $(NODE) scripts/test.ts
 
 check: $(INSTALLED) ## types, lint, format, unused code
