@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { insertOrders } from "#src/modules/orders/repository.ts";
 import { orderPlaced } from "#src/modules/orders/events.ts";
 import { priceOrder } from "#src/modules/orders/price-order.ts";
-import type { Role } from "#src/modules/identity/schemas.ts";
+import type { Role } from "#src/permissions.ts";
 import { priceProducts } from "#src/modules/catalogue/public.ts";
 import { createDatabase, type Trx } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";

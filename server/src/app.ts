@@ -15,6 +15,7 @@ import { armFaults } from "./platform/faults/failpoint.ts";
 import { plantMutant } from "./platform/faults/mutant.ts";
 import { drain } from "./platform/http/draining.ts";
 import type { App } from "./platform/http/app.ts";
+import { createLimiter } from "./platform/http/rate-limit.ts";
 import { createHttpServer } from "./platform/http/server.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
 import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
@@ -24,6 +25,7 @@ import { registerSubscriptions } from "./platform/messaging/publish.ts";
 import { keepRegistering } from "./platform/messaging/registration.ts";
 import { startRetention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
+import { openRedis } from "./platform/redis.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { loadSecrets } from "./platform/security/secrets.ts";
 import { createTokens } from "./platform/security/tokens.ts";
@@ -60,7 +62,19 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
   const transport = createPostgresTransport({ pool, url: config.databaseUrl, log });
   const passwords = createPasswords();
   const tokens = await createTokens(secrets.signing_keys);
-  const context = { config, log, db, tokens, passwords, wake: transport.wake };
+  const redis = config.redisUrl === undefined ? undefined : openRedis({ url: config.redisUrl, name: work, log });
+  const context: Context = {
+    config,
+    log,
+    db,
+    tokens,
+    passwords,
+    tokenSecret: secrets.token_secret,
+    limits: { create: createLimiter },
+    redis,
+    personalData: modules.flatMap((module) => module.personalData),
+    wake: transport.wake,
+  };
   return {
     context,
     pool,
@@ -71,6 +85,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
       await transport.close();
       await readiness.close();
       await passwords.close();
+      await redis?.close();
       await db.destroy();
     },
   };
@@ -83,7 +98,8 @@ export async function buildApi(
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
   const { context, pool, metrics, checkDatabase, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
-  const checks = { database: checkDatabase };
+  const { redis } = context;
+  const checks = { database: checkDatabase, ...(redis !== undefined && { redis: () => redis.check() }) };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
   await app.ready();
@@ -126,7 +142,13 @@ export async function startWorker(
   const { context, metrics, transport, checkDatabase, close } = await createProcess(config, "worker", log);
   registerQueueGauges(metrics.registry, context.db);
   const messaging = createMessagingMetrics(metrics.registry);
-  const consuming: ConsumerContext = { ...context, transport, leaseMs: config.leaseMs, metrics: messaging };
+  const consuming: ConsumerContext = {
+    ...context,
+    transport,
+    leaseMs: config.leaseMs,
+    metrics: messaging,
+    work: context,
+  };
   const begun: { stop(): Promise<void> }[] = [];
   const check = async () => {
     if (begun.length === 0) throw new Error("the consumers are not registered yet");

@@ -46,12 +46,20 @@ export type Config = {
   databaseUrl: string | undefined;
   databasePool: number;
   messaging: "postgres";
+  /** absent: what Redis would hold is in PostgreSQL, or in each process's memory */
+  redisUrl: string | undefined;
+  /** `mailbox` keeps mails in a table that the staff can read; `smtp` sends them */
+  mail: "mailbox" | "smtp";
+  smtpUrl: string | undefined;
+  mailFrom: string;
   logLevel: LogLevel;
   metricsToken: string | undefined;
   metricsPort: number;
   trustedProxies: string[];
   rateLimitScale: number;
   leaseMs: number;
+  /** how long a spent refresh token may be sent again, by a client that lost the answer; 0: never */
+  refreshGraceSeconds: number;
   /** Ed25519 private keys as a JSON array of JWKs, the signing one first; absent: generated into `dataDir` */
   signingKeys: string | undefined;
   tokenSecret: string | undefined;
@@ -101,18 +109,25 @@ export function readConfig(env: Environment, root: string): Config {
     databaseUrl: read.url("DATABASE_URL", ["postgres:", "postgresql:"]),
     databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
     messaging: read.oneOf("MESSAGING", ["postgres"] as const, "postgres"),
+    redisUrl: read.url("REDIS_URL", ["redis:", "rediss:"]),
+    mail: read.oneOf("MAIL", ["mailbox", "smtp"] as const, "mailbox"),
+    smtpUrl: read.url("SMTP_URL", ["smtp:", "smtps:"]),
+    mailFrom: read.text("MAIL_FROM") ?? "Shopfloor <shopfloor@localhost>",
     logLevel: read.oneOf("LOG_LEVEL", LOG_LEVELS, "info"),
     metricsToken: read.secret("METRICS_TOKEN"),
     metricsPort: read.integer("METRICS_PORT", 9465, 0, 65_535),
     trustedProxies: read.addresses("TRUSTED_PROXIES"),
     rateLimitScale: read.integer("RATE_LIMIT_SCALE", production ? 1 : 100, 1, 1_000_000),
     leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
+    refreshGraceSeconds: read.integer("REFRESH_GRACE_SECONDS", 10, 0, 60),
     signingKeys: read.secret("SIGNING_KEYS"),
     tokenSecret: read.secret("TOKEN_SECRET"),
     demo: read.flag("DEMO", false),
     faults: readFaults(read.text("FAULTS"), mistakes),
     mutant: read.choice("MUTANT", MUTANTS),
   };
+  if (config.mail === "smtp" && config.smtpUrl === undefined)
+    mistakes.push("SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587");
   if (production) mistakes.push(...productionMistakes(config, env));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;

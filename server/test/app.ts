@@ -3,7 +3,7 @@ import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { buildApi, startWorker } from "#src/app.ts";
 import { type Environment, readConfig } from "#src/config.ts";
 import { insertSession, insertUser, updateUser } from "#src/modules/identity/repository.ts";
-import type { Role } from "#src/modules/identity/schemas.ts";
+import type { Role } from "#src/permissions.ts";
 import type { Context } from "#src/platform/context.ts";
 import type { Db } from "#src/platform/database/database.ts";
 import type { App } from "#src/platform/http/app.ts";

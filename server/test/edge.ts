@@ -82,7 +82,7 @@ function thingRoutes(app: App): void {
     in_stock: Type.Optional(Type.Boolean()),
     sort: Type.Optional(Choice(["id", "-id"])),
   });
-  const anyone = { access: "anyone" } as const;
+  const anyone = { permission: "service.read" } as const;
   app.get("/api/v1/things", { config: anyone, schema: { querystring: query } }, async (request, reply) =>
     reply.send({ query: request.query, user_id: request.user?.id ?? null }),
   );
@@ -94,19 +94,21 @@ function thingRoutes(app: App): void {
   );
   app.put(
     "/api/v1/things/:id",
-    { config: { access: "user" }, schema: { params: IdParams, body: Thing } },
+    { config: { permission: "account.manage" }, schema: { params: IdParams, body: Thing } },
     async (request, reply) => reply.send({ origin: request.origin, id: request.params.id }),
   );
   app.post(
     "/api/v1/things/:id/press",
-    { config: { access: "user" }, schema: { params: IdParams } },
+    { config: { permission: "account.manage" }, schema: { params: IdParams } },
     async (_r, reply) => reply.code(204).send(),
   );
-  app.get("/staff", { config: { access: "staff" } }, async (_request, reply) => reply.send({}));
-  app.get("/admin", { config: { access: "admin" } }, async (_request, reply) => reply.send({}));
+  app.get("/staff", { config: { permission: "product.manage" } }, async (_request, reply) => reply.send({}));
+  app.get("/admin", { config: { permission: "user.manage" } }, async (_request, reply) => reply.send({}));
   const Form = Strict({ username: Type.String(), password: Type.String() });
-  app.post("/form", { config: { access: "anyone", form: true }, schema: { body: Form } }, async (request, reply) =>
-    reply.send(request.body),
+  app.post(
+    "/form",
+    { config: { permission: "service.read", form: true }, schema: { body: Form } },
+    async (request, reply) => reply.send(request.body),
   );
   app.get("/bug", { config: anyone }, async (_request, _reply) => {
     throw new Error("SELECT secret FROM users", { cause: new TypeError("the deeper reason") });

@@ -39,7 +39,7 @@ export function masked(config: Config): Record<string, string> {
   const show = (name: string, value: Config[keyof Config]): string => {
     if (value === undefined) return "(not set)";
     if (secrets.includes(name)) return "***";
-    if (name === "databaseUrl" && typeof value === "string") return withoutPassword(value);
+    if (name.endsWith("Url") && typeof value === "string") return withoutPassword(value);
     return Array.isArray(value) ? value.join(", ") || "(none)" : String(value);
   };
   return Object.fromEntries(

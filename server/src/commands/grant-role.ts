@@ -1,5 +1,5 @@
 import { grantRole as grant } from "#src/modules/identity/grant-role.ts";
-import type { Role } from "#src/modules/identity/schemas.ts";
+import type { Role } from "#src/permissions.ts";
 import { createDatabase } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";
 import { mistake } from "#src/platform/mistake.ts";

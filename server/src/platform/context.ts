@@ -1,8 +1,11 @@
 import type { Config } from "#src/config.ts";
 import type { Check } from "./database/check.ts";
+import type { Db, Trx } from "./database/database.ts";
 import type { TransactContext } from "./database/transact.ts";
 import type { App } from "./http/app.ts";
+import type { Limits } from "./http/rate-limit.ts";
 import type { Subscription } from "./messaging/event.ts";
+import type { Redis } from "./redis.ts";
 import type { Passwords } from "./security/passwords.ts";
 import type { Tokens } from "./security/tokens.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -13,6 +16,23 @@ export type Context = TransactContext & {
   log: Log;
   tokens: Tokens;
   passwords: Passwords;
+  /** what refresh tokens and one-time tokens are derived from */
+  tokenSecret: string;
+  limits: Limits;
+  /** undefined when no Redis is configured */
+  redis: Redis | undefined;
+  /** what the modules hold about people, all of them */
+  personalData: PersonalData[];
+};
+
+/** What a module holds about a person, for the one who wants to see it or to be forgotten. */
+export type PersonalData = {
+  /** the name of this part in an export */
+  name: string;
+  /** everything about this user, as JSON */
+  export(db: Db, user_id: number): Promise<unknown>;
+  /** Removes what tells who it was; what others still need stays, without a name. */
+  forget(trx: Trx, user_id: number): Promise<void>;
 };
 
 /** A module as `app.ts` sees it. */
@@ -22,4 +42,5 @@ export type Module = {
   subscriptions: Subscription[];
   /** what must hold in this module's tables; `verify` runs them */
   checks: Check[];
+  personalData: PersonalData[];
 };

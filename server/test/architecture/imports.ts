@@ -41,9 +41,9 @@ const WALLS: { from: RegExp; refuses(found: Import, source: Source): boolean; be
     because: "platform knows no module and nothing that composes them",
   },
   {
-    from: /^server\/src\/config\.ts$/,
+    from: /^server\/src\/(config|permissions)\.ts$/,
     refuses: ({ target }) => target.startsWith("server/"),
-    because: "the configuration imports nothing of ours",
+    because: "the configuration and the table of permissions import nothing of ours",
   },
   {
     from: /^(?!server\/src\/app\.ts$)/,
@@ -120,7 +120,7 @@ function isForeignInside(target: string, source: Source): boolean {
 }
 
 function isComposition(target: string): boolean {
-  return /^server\/src\/([^/]+\.ts|commands\/.*)$/.test(target);
+  return /^server\/src\/((?!permissions\.ts$)[^/]+\.ts|commands\/.*)$/.test(target);
 }
 
 function isSqlOf(source: Source, values: string[]): boolean {

@@ -1,4 +1,5 @@
 import type { Trx } from "#src/platform/database/database.ts";
+import { isAllowed } from "#src/permissions.ts";
 import type { User } from "#src/platform/http/app.ts";
 import { itemNotFound, notItsOwner, productNotFound } from "./errors.ts";
 import { archiveItem, deleteItem, type ItemFields, type ItemRow, lockItem, updateItem } from "./repository.ts";
@@ -40,6 +41,6 @@ export async function removeItem(
 async function lockOwnItem(trx: Trx, input: { id: number; user: User; checkVersion: VersionCheck }): Promise<void> {
   const item = await lockItem(trx, input.id);
   if (item === undefined) throw itemNotFound();
-  if (item.owner_id !== input.user.id && input.user.role !== "admin") throw notItsOwner();
+  if (!isAllowed("item.change", input.user, item.owner_id)) throw notItsOwner();
   input.checkVersion(item.version);
 }

@@ -1,6 +1,7 @@
 import type { Context } from "#src/platform/context.ts";
 import { violates } from "#src/platform/database/errors.ts";
 import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
+import { isAllowed } from "#src/permissions.ts";
 import type { User } from "#src/platform/http/app.ts";
 import { foreignOwner, ownerUnknown } from "./errors.ts";
 import { withOwner } from "./owners.ts";
@@ -14,7 +15,7 @@ export async function createItem(
 ): Promise<Answer<Item>> {
   const { user, use } = input;
   const { owner_id = user.id, ...said } = input.item;
-  if (owner_id !== user.id && user.role !== "admin") throw foreignOwner();
+  if (owner_id !== user.id && !isAllowed("item.create_for_others", user)) throw foreignOwner();
   const fields = { ...NOTHING_SAID, ...said, owner_id, tracked: false };
   try {
     return await answerOnce(context, use, async (trx) => {

@@ -30,7 +30,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v1/items",
     {
-      config: { access: "anyone" },
+      config: { permission: "item.read" },
       schema: { summary: "List items with their owners", querystring: ItemList, response: { 200: pageOf(Item) } },
     },
     async (request, reply) => {
@@ -48,7 +48,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v1/items/:id",
     {
-      config: { access: "anyone", problems: [itemNotFound] },
+      config: { permission: "item.read", problems: [itemNotFound] },
       schema: { summary: "Read an item", params: IdParams, response: { 200: Item } },
     },
     async (request, reply) => {
@@ -61,7 +61,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v1/items",
     {
-      config: { access: "user", idempotent: true, problems: [foreignOwner, ownerUnknown, skuTaken] },
+      config: { permission: "item.create", idempotent: true, problems: [foreignOwner, ownerUnknown, skuTaken] },
       schema: { summary: "List an item of one's own", body: NewItem, response: { 201: Item } },
     },
     async (request, reply) => {
@@ -79,7 +79,7 @@ function itemChangeRoutes(app: App, context: Context): void {
   app.put(
     "/api/v1/items/:id",
     {
-      config: { access: "user", problems: [itemNotFound, notItsOwner, skuTaken] },
+      config: { permission: "item.change", problems: [itemNotFound, notItsOwner, skuTaken] },
       schema: {
         summary: "Replace an item",
         description: "What is not said is reset.",
@@ -99,7 +99,7 @@ function itemChangeRoutes(app: App, context: Context): void {
   app.patch(
     "/api/v1/items/:id",
     {
-      config: { access: "user", problems: [itemNotFound, notItsOwner, skuTaken] },
+      config: { permission: "item.change", problems: [itemNotFound, notItsOwner, skuTaken] },
       schema: { summary: "Change an item", params: IdParams, body: ItemChange, response: { 200: Item } },
     },
     async (request, reply) => {
@@ -112,7 +112,7 @@ function itemChangeRoutes(app: App, context: Context): void {
   app.delete(
     "/api/v1/items/:id",
     {
-      config: { access: "user", problems: [itemNotFound, notItsOwner] },
+      config: { permission: "item.change", problems: [itemNotFound, notItsOwner] },
       schema: {
         summary: "Remove an item",
         description: "One that was ever reserved is archived.",

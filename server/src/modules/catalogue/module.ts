@@ -5,6 +5,7 @@ import { productRoutes } from "./product-routes.ts";
 
 export const catalogueModule: Module = {
   name: "catalogue",
+  personalData: [],
   checks: catalogueChecks,
   async routes(app, context) {
     await itemRoutes(app, context);

@@ -42,7 +42,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/products",
     {
-      config: { access: "anyone" },
+      config: { permission: "product.read" },
       schema: { summary: "List products", querystring: ProductList, response: { 200: pageOf(Product) } },
     },
     async (request, reply) => {
@@ -59,7 +59,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/products/:id",
     {
-      config: { access: "anyone", problems: [productNotFound] },
+      config: { permission: "product.read", problems: [productNotFound] },
       schema: { summary: "Read a product", params: IdParams, response: { 200: Product } },
     },
     async (request, reply) => {
@@ -72,7 +72,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v2/products",
     {
-      config: { access: "staff", idempotent: true, problems: [skuTaken] },
+      config: { permission: "product.manage", idempotent: true, problems: [skuTaken] },
       schema: { summary: "Put a product on the shelf", body: NewProduct, response: { 201: Product } },
     },
     async (request, reply) => {
@@ -90,7 +90,7 @@ function productChangeRoutes(app: App, context: Context): void {
   app.put(
     "/api/v2/products/:id",
     {
-      config: { access: "staff", problems: [productNotFound, skuTaken] },
+      config: { permission: "product.manage", problems: [productNotFound, skuTaken] },
       schema: {
         summary: "Replace a product",
         description: "What is not said is reset; the stock is not touched.",
@@ -111,7 +111,7 @@ function productChangeRoutes(app: App, context: Context): void {
   app.patch(
     "/api/v2/products/:id",
     {
-      config: { access: "staff", problems: [productNotFound, skuTaken] },
+      config: { permission: "product.manage", problems: [productNotFound, skuTaken] },
       schema: { summary: "Change a product", params: IdParams, body: ProductChange, response: { 200: Product } },
     },
     async (request, reply) => {
@@ -130,7 +130,7 @@ function stockRoutes(app: App, context: Context): void {
   app.post(
     "/api/v2/products/:id/stock",
     {
-      config: { access: "staff", idempotent: true, problems: [productNotFound, stockInUse, stockTooLarge] },
+      config: { permission: "stock.manage", idempotent: true, problems: [productNotFound, stockInUse, stockTooLarge] },
       schema: {
         summary: "Adjust the stock of a product",
         params: IdParams,
@@ -147,7 +147,7 @@ function stockRoutes(app: App, context: Context): void {
   app.get(
     "/api/v2/products/:id/movements",
     {
-      config: { access: "staff", problems: [productNotFound] },
+      config: { permission: "stock.manage", problems: [productNotFound] },
       schema: {
         summary: "List the stock movements of a product: the ledger",
         params: IdParams,

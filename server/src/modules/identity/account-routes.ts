@@ -20,7 +20,7 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v1/users/register",
     {
-      config: { access: "anyone", problems: [emailTaken] },
+      config: { permission: "account.open", problems: [emailTaken] },
       schema: { summary: "Open an account", body: NewUser, response: { 201: User } },
     },
     async (request, reply) => {
@@ -32,7 +32,10 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
 
   app.get(
     "/api/v1/users/me",
-    { config: { access: "user" }, schema: { summary: "Read one's own account", response: { 200: User } } },
+    {
+      config: { permission: "account.manage" },
+      schema: { summary: "Read one's own account", response: { 200: User } },
+    },
     async (request, reply) => {
       const user = await findUser(db, requireUser(request).id);
       if (user === undefined) throw badCredentials();
@@ -43,7 +46,7 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
   app.patch(
     "/api/v1/users/me",
     {
-      config: { access: "user", problems: [stale] },
+      config: { permission: "account.manage", problems: [stale] },
       schema: { summary: "Change one's own account", body: ProfileChange, response: { 200: User } },
     },
     async (request, reply) => {

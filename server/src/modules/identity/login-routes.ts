@@ -19,7 +19,7 @@ export async function loginRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v1/users/login",
     {
-      config: { access: "anyone", problems: [badCredentials] },
+      config: { permission: "session.open", problems: [badCredentials] },
       schema: { summary: "Log in", body: Credentials, response: { 200: AccessToken } },
     },
     async (request, reply) => await logInGuarded(request, reply, request.body),
@@ -28,7 +28,7 @@ export async function loginRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v1/auth/login/access-token",
     {
-      config: { access: "anyone", form: true, problems: [badCredentials] },
+      config: { permission: "session.open", form: true, problems: [badCredentials] },
       schema: {
         summary: "Log in as an OAuth 2 client does, with a form",
         body: PasswordGrant,
@@ -44,7 +44,7 @@ export async function loginRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/.well-known/jwks.json",
     {
-      config: { access: "anyone" },
+      config: { permission: "service.read" },
       schema: { summary: "Read the public keys that verify access tokens (RFC 7517)", response: { 200: KeySet } },
     },
     async (_request, reply) => {

@@ -4,6 +4,7 @@ import { loginRoutes } from "./login-routes.ts";
 
 export const identityModule: Module = {
   name: "identity",
+  personalData: [],
   checks: [],
   async routes(app, context) {
     await accountRoutes(app, context);

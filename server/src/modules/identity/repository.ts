@@ -1,7 +1,9 @@
-import { sql } from "kysely";
+import { type Insertable, sql } from "kysely";
 import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { Tables } from "#src/platform/database/tables.gen.ts";
 import { named } from "#src/platform/database/statement.ts";
-import type { Role, User } from "./schemas.ts";
+import type { Role } from "#src/permissions.ts";
+import type { User } from "./schemas.ts";
 
 const USER_COLUMNS = ["id", "email", "full_name", "role", "version", "created_at", "updated_at"] as const;
 
@@ -75,4 +77,19 @@ export async function findLiveSessions(db: Db, ids: string[]): Promise<LiveSessi
      WHERE s.id = ANY($1::uuid[]) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active'`,
     [ids],
   );
+}
+
+/** The key that an account's addresses are hashed with, made when it is first asked for; a deleted account has none. */
+export async function readAuditKey(db: DbOrTrx, user_id: number, fresh: Buffer): Promise<Buffer | undefined> {
+  const find = `SELECT audit_key FROM users WHERE id = $1 AND audit_key IS NOT NULL`;
+  const [known] = await named<{ audit_key: Buffer }>(db, "users_audit_key", find, [user_id]);
+  if (known !== undefined) return known.audit_key;
+  const make = `UPDATE users SET audit_key = coalesce(audit_key, $2) WHERE id = $1 AND deleted_at IS NULL
+    RETURNING audit_key`;
+  const [made] = await named<{ audit_key: Buffer }>(db, "users_make_audit_key", make, [user_id, fresh]);
+  return made?.audit_key;
+}
+
+export async function insertAudit(db: DbOrTrx, row: Insertable<Tables["audit_log"]>): Promise<void> {
+  await db.insertInto("audit_log").values(row).execute();
 }

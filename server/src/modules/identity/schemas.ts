@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { ROLES } from "#src/permissions.ts";
 import { Choice, Id, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
 
 export const MAX_EMAIL_LENGTH = 254; // RFC 5321, 4.5.3.1.3, less the angle brackets
@@ -6,8 +7,7 @@ export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 128;
 const MAX_NAME_LENGTH = 200;
 
-export const Role = Choice(["customer", "staff", "admin"]);
-export type Role = Static<typeof Role>;
+export const RoleName = Choice(ROLES);
 
 const Email = Type.String({ format: "email", maxLength: MAX_EMAIL_LENGTH, examples: ["ann@example.com"] });
 const NewPassword = Text(MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH, { examples: ["correct horse battery"] });
@@ -34,7 +34,7 @@ export const User = Strict({
   id: Id,
   email: Type.String(),
   full_name: Type.String(),
-  role: Role,
+  role: RoleName,
   version: Type.Integer(),
   created_at: Timestamp,
   updated_at: Timestamp,

@@ -10,6 +10,7 @@ const RESERVING_BATCH = 200;
 
 export const ordersModule: Module = {
   name: "orders",
+  personalData: [],
   checks: orderChecks,
   routes: orderRoutes,
   subscriptions: [

@@ -14,7 +14,7 @@ import { notAProduct, notCancellable, orderNotFound, quantityTooLarge, totalTooL
 import { type PlaceOrder, placeOrders } from "./place-orders.ts";
 import { findOrder, listLines, selectOrders } from "./repository.ts";
 import { NewOrder, Order, OrderStatus, PlacedOrder } from "./schemas.ts";
-import { maySee, worksHere } from "./visibility.ts";
+import { maySee, maySeeAll } from "./visibility.ts";
 
 /** Two transactions at a time, each for as many orders as one statement writes well; 5,000 waiting are a second or so. */
 const PLACING = { maxBatch: 256, maxWaiting: 5_000, maxRunning: 2 };
@@ -34,7 +34,11 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v2/orders",
     {
-      config: { access: "user", idempotent: true, problems: [notAProduct, quantityTooLarge, totalTooLarge, queueFull] },
+      config: {
+        permission: "order.place",
+        idempotent: true,
+        problems: [notAProduct, quantityTooLarge, totalTooLarge, queueFull],
+      },
       schema: {
         summary: "Place an order",
         description: "Answers before the stock is reserved; prices are fixed now. Ask again for what became of it.",
@@ -52,7 +56,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/orders",
     {
-      config: { access: "user" },
+      config: { permission: "order.read" },
       schema: {
         summary: "List orders: one's own, or everybody's for staff",
         querystring: OrderList,
@@ -63,7 +67,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
       const user = requireUser(request);
       const { status, user_id } = request.query;
       let rows = selectOrders(db);
-      if (!worksHere(user)) rows = rows.where("user_id", "=", user.id);
+      if (!maySeeAll(user)) rows = rows.where("user_id", "=", user.id);
       if (user_id !== undefined) rows = rows.where("user_id", "=", user_id);
       if (status !== undefined) rows = rows.where("status", "=", status);
       const page = await readPage(db, LIST, request.query, rows);
@@ -85,7 +89,7 @@ function oneOrderRoutes(app: App, context: Context): void {
   app.get(
     "/api/v2/orders/:id",
     {
-      config: { access: "user", problems: [orderNotFound] },
+      config: { permission: "order.read", problems: [orderNotFound] },
       schema: { summary: "Read an order with its history", params: IdParams, response: { 200: Order } },
     },
     async (request, reply) => {
@@ -98,7 +102,7 @@ function oneOrderRoutes(app: App, context: Context): void {
   app.post(
     "/api/v2/orders/:id/cancel",
     {
-      config: { access: "user", problems: [orderNotFound, notCancellable] },
+      config: { permission: "order.cancel", problems: [orderNotFound, notCancellable] },
       schema: {
         summary: "Cancel an order",
         description: "Gives back what the order holds of the stock, once.",

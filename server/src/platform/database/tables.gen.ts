@@ -7,6 +7,17 @@ export type JsonWithDefault = ColumnType<unknown, string | undefined, string>;
 /** A column of a view: readable, never writable. */
 export type ReadOnly<T> = ColumnType<T, never, never>;
 
+export interface AuditLog {
+  id: GeneratedAlways<number>;
+  action: string;
+  user_id: number | null;
+  actor_id: number | null;
+  address_hmac: Buffer | null;
+  correlation_id: string;
+  details: JsonWithDefault;
+  occurred_at: Generated<string>;
+}
+
 export interface Deliveries {
   message_id: number;
   consumer: string;
@@ -50,6 +61,25 @@ export interface Items {
   version: Generated<number>;
   created_at: Generated<string>;
   updated_at: Generated<string>;
+}
+
+export interface Mails {
+  id: GeneratedAlways<number>;
+  kind: string;
+  user_id: number;
+  recipient: string;
+  params: Json;
+  correlation_id: string;
+  created_at: Generated<string>;
+  sent_at: string | null;
+}
+
+export interface OneTimeTokens {
+  hash: Buffer;
+  user_id: number;
+  purpose: "password_reset" | "verify_email";
+  created_at: Generated<string>;
+  expires_at: string;
 }
 
 export interface OrderEvents {
@@ -110,6 +140,21 @@ export interface Products {
   updated_at: ReadOnly<string>;
 }
 
+export interface RateLimits {
+  key: string;
+  points: Generated<number>;
+  expire: number | null;
+}
+
+export interface RefreshTokens {
+  hash: Buffer;
+  session_id: string;
+  parent_hash: Buffer | null;
+  issued_at: Generated<string>;
+  expires_at: string;
+  spent_at: string | null;
+}
+
 export interface Reservations {
   order_id: number;
   item_id: number;
@@ -126,6 +171,9 @@ export interface Sessions {
   created_at: Generated<string>;
   expires_at: string;
   revoked_at: string | null;
+  address: string | null;
+  last_used_at: Generated<string>;
+  revoked_reason: string | null;
 }
 
 export interface StockLevels {
@@ -163,18 +211,26 @@ export interface Users {
   version: Generated<number>;
   created_at: Generated<string>;
   updated_at: Generated<string>;
+  email_verified_at: string | null;
+  deleted_at: string | null;
+  audit_key: Buffer | null;
 }
 
 export interface Tables {
+  audit_log: AuditLog;
   deliveries: Deliveries;
   delivery_failures: DeliveryFailures;
   idempotency_keys: IdempotencyKeys;
   items: Items;
+  mails: Mails;
+  one_time_tokens: OneTimeTokens;
   order_events: OrderEvents;
   order_items: OrderItems;
   orders: Orders;
   outbox: Outbox;
   products: Products;
+  rate_limits: RateLimits;
+  refresh_tokens: RefreshTokens;
   reservations: Reservations;
   sessions: Sessions;
   stock_levels: StockLevels;

@@ -67,5 +67,5 @@ test("who may not in learns nothing about the input", async () => {
 
 test("a route that does not say who may use it stops the start", async () => {
   const start = startEdge({}, (app) => app.get("/forgotten", async (_request, reply) => reply.send({})));
-  await expect(start).rejects.toThrow("GET /forgotten: config.access is missing");
+  await expect(start).rejects.toThrow("GET /forgotten: config.permission is missing");
 });

@@ -8,6 +8,7 @@ import type {
   RawServerDefault,
 } from "fastify";
 import type { Config } from "#src/config.ts";
+import type { Permission, Role } from "#src/permissions.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
 import type { RequestRecorder } from "#src/platform/telemetry/http-metrics.ts";
 import type { Metrics } from "#src/platform/telemetry/metrics.ts";
@@ -15,11 +16,7 @@ import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { unauthenticated } from "./errors.ts";
 import type { ProblemKind } from "./problem.ts";
 
-export type Role = "customer" | "staff" | "admin";
 export type User = { id: number; role: Role; session_id: string };
-
-/** Who may use a route. `user` is everybody who is signed in; `staff` includes admins. */
-export type Access = "anyone" | "user" | "staff" | "admin";
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -41,20 +38,21 @@ export type KnownRoute = { url: string; record: RequestRecorder };
 
 declare module "fastify" {
   interface FastifyContextConfig {
-    access: Access;
+    /** what its user must be allowed to do, by the table in `permissions.ts` */
+    permission: Permission;
     /** takes an `Idempotency-Key`; documented with the operation */
     idempotent?: boolean;
     /** takes `application/x-www-form-urlencoded` too */
     form?: boolean;
     /** answers for as long as the client listens, so the deadline of an answer does not hold */
     endless?: boolean;
-    /** what it can answer with beyond the problems that follow from its access and input; for the documentation */
+    /** what it can answer with beyond the problems that follow from its permission and input; for the documentation */
     problems?: readonly ProblemKind[];
     /** requests a minute in production, where the general reads and writes don't fit */
     perMinute?: number | "unlimited";
   }
   interface FastifyRequest {
-    /** who sent a valid access token; always there on routes whose access is not `anyone` */
+    /** who sent a valid access token; always there where the permission is not for anyone */
     user: User | undefined;
     readonly origin: Origin;
     exchange: Exchange;
@@ -74,7 +72,7 @@ export type ServerOptions = {
 };
 
 /**
- * The signed-in user of a request; for routes whose access is not `anyone`, where there always is one.
+ * The signed-in user of a request; where the permission is not for anyone there always is one.
  * @throws unauthenticated (401) elsewhere, when there is none
  */
 export function requireUser(request: FastifyRequest): User {

@@ -5,7 +5,7 @@ import { drain } from "./draining.ts";
 test("a server that is drained says so, finishes what runs, and listens no more", async () => {
   const gate = Promise.withResolvers<string>();
   await using edge = await startEdge({}, (app) => {
-    app.get("/long", { config: { access: "anyone" } }, async (_request, _reply) => await gate.promise);
+    app.get("/long", { config: { permission: "service.read" } }, async (_request, _reply) => await gate.promise);
   });
   const url = `http://127.0.0.1:${await edge.port()}`;
   const running = fetch(`${url}/long`);
@@ -25,7 +25,7 @@ test("a server that is drained says so, finishes what runs, and listens no more"
 test("what does not end in time is cut off", async () => {
   await using edge = await startEdge({}, (app) => {
     const never = new Promise<string>(() => undefined);
-    app.get("/never", { config: { access: "anyone" } }, async (_request, _reply) => await never);
+    app.get("/never", { config: { permission: "service.read" } }, async (_request, _reply) => await never);
   });
   const url = `http://127.0.0.1:${await edge.port()}`;
   const running = fetch(`${url}/never`);

@@ -223,7 +223,7 @@ test("a database that is away is 503 with Retry-After", async () => {
 test("a handler that takes too long is answered 503, and what it says later is not sent", async () => {
   const late = Promise.withResolvers<string>();
   await using edge = await startEdge({ handlerLimitMs: 50 }, (app) => {
-    app.get("/slow", { config: { access: "anyone" } }, async (_request, _reply) => await late.promise);
+    app.get("/slow", { config: { permission: "service.read" } }, async (_request, _reply) => await late.promise);
   });
   const answer = await ask(edge, { url: "/slow" });
   expect([answer.status, answer.body["code"]]).toEqual([503, "service.timeout"]);

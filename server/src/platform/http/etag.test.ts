@@ -5,7 +5,7 @@ import { IdParams } from "./schemas.ts";
 
 async function start(state: { version: number; available: number }): Promise<Edge> {
   return await startEdge({}, (app) => {
-    const options = { config: { access: "anyone" }, schema: { params: IdParams } } as const;
+    const options = { config: { permission: "service.read" }, schema: { params: IdParams } } as const;
     app.get("/kettles/:id", options, async (request, reply) => sendVersioned(request, reply, state));
     app.delete("/kettles/:id", options, async (request, reply) => {
       checkIfMatch(request, state.version);

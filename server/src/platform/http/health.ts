@@ -26,7 +26,7 @@ export function healthRoutes(app: App, options: ServerOptions): void {
     if (missing.length > 0) throw unavailable({ detail: `not ready: ${missing.join(", ")}` });
     return { status: Object.values(checks).includes("failed") ? "degraded" : "ready", checks };
   };
-  const config = { access: "anyone", perMinute: "unlimited" } as const;
+  const config = { permission: "service.read", perMinute: "unlimited" } as const;
   for (const url of ["/api/v1/health", "/healthz"]) {
     const schema = { tags: ["health"], summary: "Whether the process can answer", response: { 200: Health } };
     app.get(url, { config, schema }, async () => ({ status: "ok" as const }));

@@ -24,7 +24,7 @@ const allGone = problem("kettle.all_gone", 409, "All kettles are gone");
 
 test("each operation has a name of its own, a group, who may use it and the problems it can answer with", async () => {
   await using edge = await startEdge({}, (app) => {
-    const config = { access: "staff", idempotent: true, problems: [allGone] } as const;
+    const config = { permission: "product.manage", idempotent: true, problems: [allGone] } as const;
     app.post("/api/v2/kettles", { config }, async (_request, reply) => reply.send({}));
   });
   const document = await read(edge);

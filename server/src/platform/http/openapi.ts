@@ -52,5 +52,5 @@ export async function installOpenApi(app: App): Promise<void> {
     uiConfig: { deepLinking: true, displayRequestDuration: true, docExpansion: "list", validatorUrl: null },
   });
   const schema = { hide: true };
-  app.get("/openapi.json", { config: { access: "anyone" }, schema }, async () => app.swagger());
+  app.get("/openapi.json", { config: { permission: "service.read" }, schema }, async () => app.swagger());
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifySchema, RouteOptions } from "fastify";
+import { mayTry, type Permission, PERMISSIONS, ROLES, type Rule } from "#src/permissions.ts";
 import { keyInUse, keyReused } from "#src/platform/database/idempotency.ts";
 import {
   badRequest,
@@ -43,14 +44,15 @@ type HeaderField = {
  */
 export function describeOperation(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   if (schema?.hide === true) return schema;
-  const config = route.config ?? { access: "anyone" as const };
   const { headers, security, querystring, ...rest } = schema ?? {};
   return {
     ...rest,
     operationId: schema?.operationId ?? operationId(route),
     tags: schema?.tags ?? [groupOf(route.url)],
-    ...(config.access === "anyone" ? { security: security ?? [] } : { security: [{ bearer: [] }, { password: [] }] }),
-    ...(config.form === true && { consumes: ["application/x-www-form-urlencoded", "application/json"] }),
+    ...(ruleOf(route).roles === "anyone"
+      ? { security: security ?? [] }
+      : { security: [{ bearer: [] }, { password: [] }] }),
+    ...(route.config?.form === true && { consumes: ["application/x-www-form-urlencoded", "application/json"] }),
     ...(querystring !== undefined && { querystring: withOptionalDefaults(querystring as ObjectSchema) }),
     headers: headers ?? { type: "object", properties: requestHeaders(route) },
     response: responsesOf(route),
@@ -131,8 +133,8 @@ function hasParams(url: string): boolean {
 /** Each problem that follows from the route itself, and when it does. */
 const USUAL: [ProblemKind, (route: RouteOptions) => boolean][] = [
   [badRequest, () => true],
-  [unauthenticated, ({ config }) => config?.access !== "anyone"],
-  [forbidden, ({ config }) => config?.access === "staff" || config?.access === "admin"],
+  [unauthenticated, (route) => ruleOf(route).roles !== "anyone"],
+  [forbidden, (route) => !ROLES.every((role) => mayTry(permissionOf(route), role))],
   [unknownPath, ({ url }) => hasParams(url)],
   [timedOut, () => true],
   [keyInUse, ({ config }) => config?.idempotent === true],
@@ -147,6 +149,14 @@ const USUAL: [ProblemKind, (route: RouteOptions) => boolean][] = [
   [failed, () => true],
   [unavailable, () => true],
 ];
+
+function permissionOf({ config }: RouteOptions): Permission {
+  return config?.permission ?? "service.read";
+}
+
+function ruleOf(route: RouteOptions): Rule {
+  return PERMISSIONS[permissionOf(route)];
+}
 
 function takesBody({ schema }: RouteOptions): boolean {
   return schema?.body !== undefined;

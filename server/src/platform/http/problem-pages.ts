@@ -30,7 +30,7 @@ const HINTS: Record<number, string> = {
 
 /** The pages that a problem's `type` leads to: one for each declared problem, and the list of them. */
 export function problemPages(app: App): void {
-  const config = { access: "anyone" } as const;
+  const config = { permission: "service.read" } as const;
   app.get(PROBLEM_PAGES, { config, schema: { hide: true } }, async (_request, reply) => sendPage(reply, listPage()));
   const params = Strict({ code: Type.String({ maxLength: MAX_CODE_LENGTH }) });
   app.get(`${PROBLEM_PAGES}/:code`, { config, schema: { hide: true, params } }, async (request, reply) => {

@@ -5,7 +5,7 @@ import { clientAddress, createLimiter } from "./rate-limit.ts";
 test("a used-up window is 429 with the fields of the standard; another key has a window of its own", async () => {
   const limiter = createLimiter({ name: "press", points: 3, windowSeconds: 60 });
   await using edge = await startEdge({}, (app) => {
-    app.get("/press", { config: { access: "anyone" } }, async (request, reply) => {
+    app.get("/press", { config: { permission: "service.read" } }, async (request, reply) => {
       await limiter.take(reply, String(request.headers["x-key"]));
       return reply.send({});
     });
@@ -26,7 +26,7 @@ test("a limit of failures gives back what succeeded, and refuses a burst before 
   const limiter = createLimiter({ name: "failures", points: 2, windowSeconds: 60 });
   const decisions: PromiseWithResolvers<boolean>[] = [];
   await using edge = await startEdge({}, (app) => {
-    app.get("/try", { config: { access: "anyone" } }, async (_request, reply) => {
+    app.get("/try", { config: { permission: "service.read" } }, async (_request, reply) => {
       await limiter.take(reply, "account");
       const decision = Promise.withResolvers<boolean>();
       decisions.push(decision);
@@ -74,7 +74,7 @@ test("in production reads and writes have budgets for each user and address; els
 test("an address is what a trusted proxy says, and never what a stranger says", async () => {
   const whoami = async (trustedProxies: string[], remoteAddress: string) => {
     await using edge = await startEdge({ config: { trustedProxies } }, (app) => {
-      app.get("/whoami", { config: { access: "anyone" } }, async (request, reply) =>
+      app.get("/whoami", { config: { permission: "service.read" } }, async (request, reply) =>
         reply.send(clientAddress(request)),
       );
     });

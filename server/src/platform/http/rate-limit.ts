@@ -9,9 +9,16 @@ export type Limit = {
   windowSeconds: number;
 };
 
+/** Where counters live: one for the whole service where it can be had. */
+export type Limits = {
+  create(limit: Limit): Limiter;
+};
+
 export type Limiter = {
   /** Counts one; @throws tooMany (429) with Retry-After when the window is used up. Sets the RateLimit fields. */
   take(reply: FastifyReply, key: string): Promise<void>;
+  /** Counts one without a word to the client; false when the window is used up. */
+  tryTake(key: string): Promise<boolean>;
   /** Takes one back, for limits that count failures only: a hundred guesses at once must not all pass before one fails. */
   giveBack(key: string): Promise<void>;
 };
@@ -41,6 +48,15 @@ export function createLimiter(limit: Limit): Limiter {
         announce(reply, await counter.consume(key));
       } catch (state) {
         if (state instanceof RateLimiterRes) refuse(reply, state);
+        throw state;
+      }
+    },
+    async tryTake(key) {
+      try {
+        await counter.consume(key);
+        return true;
+      } catch (state) {
+        if (state instanceof RateLimiterRes) return false;
         throw state;
       }
     },

@@ -1,3 +1,4 @@
+import type { Context } from "#src/platform/context.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { type TransactContext, transact } from "#src/platform/database/transact.ts";
 import { failpoint } from "#src/platform/faults/failpoint.ts";
@@ -21,6 +22,8 @@ export type ConsumerContext = TransactContext & {
   leaseMs: number;
   log: Log;
   metrics: MessagingMetrics;
+  /** what handlers work with */
+  work: Context;
 };
 
 /** Renewed this many times within a lease, so that one lost renewal loses nothing. */
@@ -122,7 +125,7 @@ async function work(
   try {
     // Only a test asks for it: the effects of a handler whose "handled" got lost, and then the message again.
     if ((await failpoint("worker.after_claim")) === "duplicate")
-      await transact(context, (trx) => subscription.handle(trx, deliveries));
+      await transact(context, (trx) => subscription.handle(trx, deliveries, context.work));
     const refused = await attempt(context, subscription, deliveries);
     if (refused === undefined) return;
     const [only, ...others] = deliveries;
@@ -171,7 +174,7 @@ async function attempt(
   const startedAt = performance.now();
   try {
     await transact(context, async (trx) => {
-      await subscription.handle(trx, deliveries);
+      await subscription.handle(trx, deliveries, context.work);
       await failpoint("worker.before_handled");
       const mine = await markHandled(trx, subscription.consumer, deliveries);
       if (mine < deliveries.length) throw new LeaseLost("another worker has taken over");
@@ -197,7 +200,7 @@ async function fail(
     context.log.warn(trace(delivery), "the lease ran out; another worker has this delivery");
     return;
   }
-  const outcome = await transact(context, (trx) => giveUpOrRetry(trx, subscription, delivery, error));
+  const outcome = await transact(context, (trx) => giveUpOrRetry(trx, context.work, { subscription, delivery, error }));
   if (outcome !== "lost") context.metrics.failed(subscription.consumer, outcome);
   const level = outcome === "dead" ? "error" : "warn";
   context.log[level]({ ...trace(delivery), err: error, outcome }, "a delivery failed");
@@ -207,7 +210,7 @@ async function buryExhausted(context: ConsumerContext, subscription: Subscriptio
   const error = new Error("the last attempt never came back: its worker died or hung");
   const buried = await transact(context, async (trx) => {
     const delivery = await lockExhausted(trx, subscription.consumer);
-    if (delivery !== undefined) await giveUpOrRetry(trx, subscription, delivery, error);
+    if (delivery !== undefined) await giveUpOrRetry(trx, context.work, { subscription, delivery, error });
     return delivery;
   });
   if (buried === undefined) return false;
@@ -216,9 +219,13 @@ async function buryExhausted(context: ConsumerContext, subscription: Subscriptio
   return true;
 }
 
-async function giveUpOrRetry(trx: Trx, subscription: Subscription, delivery: Delivery, error: unknown) {
+async function giveUpOrRetry(
+  trx: Trx,
+  context: Context,
+  { subscription, delivery, error }: { subscription: Subscription; delivery: Delivery; error: unknown },
+) {
   const outcome = await noteFailure(trx, delivery, error);
-  if (outcome === "dead") await subscription.onDead(trx, delivery);
+  if (outcome === "dead") await subscription.onDead(trx, delivery, context);
   return outcome;
 }
 

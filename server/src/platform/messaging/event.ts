@@ -1,5 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { Compile } from "typebox/compile";
+import type { Context } from "#src/platform/context.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 
@@ -29,9 +30,9 @@ export type Subscription = {
   /** most deliveries that `handle` is given at once */
   maxBatch: number;
   /** Effects and "handled" commit together. No order is promised; a message may come again until it is handled. */
-  handle(trx: Trx, messages: Message<unknown>[]): Promise<void>;
+  handle(trx: Trx, messages: Message<unknown>[], context: Context): Promise<void>;
   /** Runs in the transaction that gives a delivery up, so that nothing waits for ever for what will not happen. */
-  onDead(trx: Trx, message: Message<unknown>): Promise<void>;
+  onDead(trx: Trx, message: Message<unknown>, context: Context): Promise<void>;
 };
 
 /** Declares an event of a module, as in `defineEvent("order.placed", Strict({ order_id: Id }))`. */
@@ -57,8 +58,8 @@ export function subscribe<Schema extends TSchema>(
   options: {
     consumer: string;
     maxBatch: number;
-    handle(trx: Trx, messages: Message<Static<Schema>>[]): Promise<void>;
-    onDead(trx: Trx, message: Message<unknown>): Promise<void>;
+    handle(trx: Trx, messages: Message<Static<Schema>>[], context: Context): Promise<void>;
+    onDead(trx: Trx, message: Message<unknown>, context: Context): Promise<void>;
   },
 ): Subscription {
   return {
@@ -66,12 +67,12 @@ export function subscribe<Schema extends TSchema>(
     topic: event.topic,
     maxBatch: options.maxBatch,
     onDead: options.onDead,
-    async handle(trx, messages) {
+    async handle(trx, messages, context) {
       for (const message of messages) {
         const mistake = event.check(message.payload);
         if (mistake !== undefined) throw new Error(`${event.topic} ${message.id}: ${mistake}`);
       }
-      await options.handle(trx, messages as Message<Static<Schema>>[]);
+      await options.handle(trx, messages as Message<Static<Schema>>[], context);
     },
   };
 }

@@ -3,6 +3,7 @@ import { Registry } from "prom-client";
 import Type from "typebox";
 import { expect, test } from "vitest";
 import { createDatabase, type Db, type Trx } from "#src/platform/database/database.ts";
+import type { Context } from "#src/platform/context.ts";
 import { createPool } from "#src/platform/database/pool.ts";
 import { transact, type TransactContext } from "#src/platform/database/transact.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
@@ -201,6 +202,8 @@ async function startQueue(consumers: string[]) {
     log,
     metrics,
     wake: transport.wake,
+    // The handlers of these tests need nothing but their transaction.
+    work: {} as Context,
   };
   await pool.query("CREATE TABLE effects (n integer)");
   const subscriptions = consumers.map((consumer) => ({ topic: counted.topic, consumer }));

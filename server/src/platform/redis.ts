@@ -1,0 +1,69 @@
+import { createClient } from "@redis/client";
+import type { Log } from "#src/platform/telemetry/log.ts";
+
+/** A command that takes longer has failed: what Redis holds only makes things faster, so nobody waits for it. */
+const COMMAND_TIMEOUT_MS = 250;
+const CONNECT_TIMEOUT_MS = 1_000;
+const MAX_RECONNECT_PAUSE_MS = 1_000;
+const RECONNECT_STEP_MS = 50;
+const PING_EVERY_MS = 10_000;
+
+type Client = ReturnType<typeof connect>;
+
+export type Redis = {
+  /** Commands fail at once while there is no connection; every caller has a way without Redis. */
+  client: Client;
+  /** Calls `onMessage` with what others publish on the channel, from now on and after every new connection. */
+  subscribe(channel: string, onMessage: (message: string) => void): void;
+  /** rejects while Redis does not answer */
+  check(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Opens the way to Redis without waiting for it: a process starts and works without, and uses it once it is there. */
+export function openRedis(options: { url: string; name: string; log: Log }): Redis {
+  const client = connect(options, `shopfloor ${options.name}`);
+  const subscribers: Client[] = [];
+  return {
+    client,
+    subscribe(channel, onMessage) {
+      const subscriber = connect(options, `shopfloor ${options.name} ${channel}`);
+      subscribers.push(subscriber);
+      subscriber.subscribe(channel, onMessage).catch((error: unknown) => {
+        if (subscriber.isOpen) options.log.warn({ err: error, channel }, "a channel could not be subscribed to");
+      });
+    },
+    async check() {
+      await client.ping();
+    },
+    async close() {
+      for (const one of [...subscribers, client]) if (one.isOpen) one.destroy();
+    },
+  };
+}
+
+function connect({ url, log }: { url: string; log: Log }, name: string) {
+  const client = createClient({
+    url,
+    name,
+    disableOfflineQueue: true,
+    pingInterval: PING_EVERY_MS,
+    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (retries) => Math.min(MAX_RECONNECT_PAUSE_MS, RECONNECT_STEP_MS * 2 ** Math.min(retries, 10)),
+    },
+  });
+  let isLost = false;
+  client.on("error", (error) => {
+    if (!isLost) log.warn({ err: error, redis: name }, "Redis is away; working without it");
+    isLost = true;
+  });
+  client.on("ready", () => {
+    if (isLost) log.info({ redis: name }, "Redis is back");
+    isLost = false;
+  });
+  // Rejects only when the client is closed before it was ever connected.
+  client.connect().catch(() => undefined);
+  return client;
+}
