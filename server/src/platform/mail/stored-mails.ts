@@ -1,0 +1,41 @@
+import { type Insertable, sql } from "kysely";
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { Tables } from "#src/platform/database/tables.gen.ts";
+
+const COLUMNS = ["id", "kind", "recipient", "params", "correlation_id", "created_at", "sent_at"] as const;
+
+export type StoredMail = {
+  id: number;
+  kind: string;
+  recipient: string;
+  params: unknown;
+  correlation_id: string;
+  created_at: string;
+  sent_at: string | null;
+};
+
+/** All mails, for a list of them. */
+export function selectMails(db: DbOrTrx) {
+  return db.selectFrom("mails").select(COLUMNS);
+}
+
+export async function findMail(db: DbOrTrx, id: number): Promise<StoredMail | undefined> {
+  return await selectMails(db).where("id", "=", id).executeTakeFirst();
+}
+
+export async function insertMail(trx: Trx, mail: Insertable<Tables["mails"]>): Promise<number> {
+  return (await trx.insertInto("mails").values(mail).returning("id").executeTakeFirstOrThrow()).id;
+}
+
+export async function markSent(trx: Trx, ids: number[]): Promise<void> {
+  await trx
+    .updateTable("mails")
+    .set({ sent_at: sql`coalesce(sent_at, now())` })
+    .where("id", "in", ids)
+    .execute();
+}
+
+/** Removes the mails of an account; what is still to be sent of them is not sent any more. */
+export async function forgetMails(trx: Trx, user_id: number): Promise<void> {
+  await trx.deleteFrom("mails").where("user_id", "=", user_id).execute();
+}
