@@ -18,7 +18,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       expires_at timestamptz NOT NULL,
       spent_at timestamptz
     );
-    CREATE INDEX refresh_tokens_session_id ON refresh_tokens (session_id);
+    CREATE INDEX refresh_tokens_session_id ON refresh_tokens (session_id, expires_at);
+    CREATE INDEX refresh_tokens_expires_at ON refresh_tokens (expires_at) WHERE spent_at IS NOT NULL;
 
     CREATE TABLE one_time_tokens (
       hash bytea PRIMARY KEY CONSTRAINT one_time_tokens_sha256 CHECK (length(hash) = 32),

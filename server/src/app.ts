@@ -15,7 +15,7 @@ import { armFaults } from "./platform/faults/failpoint.ts";
 import { plantMutant } from "./platform/faults/mutant.ts";
 import { drain } from "./platform/http/draining.ts";
 import type { App } from "./platform/http/app.ts";
-import { createLimiter } from "./platform/http/rate-limit.ts";
+import { type OpenLimits, openLimits } from "./platform/http/open-limits.ts";
 import { createHttpServer } from "./platform/http/server.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
 import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
@@ -23,10 +23,11 @@ import { createMessagingMetrics, registerQueueGauges } from "./platform/messagin
 import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
 import { keepRegistering } from "./platform/messaging/registration.ts";
-import { startRetention } from "./platform/messaging/retention.ts";
+import { messagingSweeps, startRetention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
 import { openRedis } from "./platform/redis.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
+import { createRevocations } from "./platform/security/revocations.ts";
 import { loadSecrets } from "./platform/security/secrets.ts";
 import { createTokens } from "./platform/security/tokens.ts";
 import { createLog, type Log } from "./platform/telemetry/log.ts";
@@ -36,6 +37,7 @@ import { startStatusServer } from "./platform/telemetry/status-server.ts";
 const modules: Module[] = [identityModule, catalogueModule, ordersModule];
 const invariants = [...modules.flatMap((module) => module.checks), ...messagingChecks];
 const subscriptions = modules.flatMap((module) => module.subscriptions);
+const sweeps = [...messagingSweeps, ...modules.flatMap((module) => module.sweeps)];
 
 /** How long a worker that is asked to stop may finish what it has begun. */
 const WORKER_DRAIN_MS = 8_000;
@@ -43,6 +45,7 @@ const WORKER_DRAIN_MS = 8_000;
 type Process = {
   context: Context;
   pool: pg.Pool;
+  limits: OpenLimits;
   metrics: Metrics;
   transport: Transport;
   checkDatabase(): Promise<void>;
@@ -63,6 +66,8 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
   const passwords = createPasswords();
   const tokens = await createTokens(secrets.signing_keys);
   const redis = config.redisUrl === undefined ? undefined : openRedis({ url: config.redisUrl, name: work, log });
+  const { databaseUrl } = config;
+  const limits = openLimits({ databaseUrl, redis, secret: secrets.token_secret, name: work, log });
   const context: Context = {
     config,
     log,
@@ -70,14 +75,16 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     tokens,
     passwords,
     tokenSecret: secrets.token_secret,
-    limits: { create: createLimiter },
+    limits: limits.guards,
     redis,
+    revocations: createRevocations({ redis, log }),
     personalData: modules.flatMap((module) => module.personalData),
     wake: transport.wake,
   };
   return {
     context,
     pool,
+    limits,
     metrics,
     transport,
     checkDatabase: () => readiness.check(),
@@ -85,6 +92,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
       await transport.close();
       await readiness.close();
       await passwords.close();
+      await limits.close();
       await redis?.close();
       await db.destroy();
     },
@@ -96,11 +104,11 @@ export async function buildApi(
   config: Config,
   log: Log,
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
-  const { context, pool, metrics, checkDatabase, close } = await createProcess(config, "api", log);
+  const { context, pool, limits, metrics, checkDatabase, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
   const { redis } = context;
   const checks = { database: checkDatabase, ...(redis !== undefined && { redis: () => redis.check() }) };
-  const app = await createHttpServer({ config, log, metrics, authenticate, checks });
+  const app = await createHttpServer({ config, log, metrics, authenticate, checks, limits: limits.traffic });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
   await app.ready();
   return {
@@ -160,7 +168,7 @@ export async function startWorker(
   const ready = registration.done.then((registered) => {
     if (!registered) return;
     const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
-    begun.push(startRetention(context), ...consumers.map((consumer) => ({ stop: () => consumer.drain() })));
+    begun.push(startRetention(context, sweeps), ...consumers.map((consumer) => ({ stop: () => consumer.drain() })));
     log.info({ consumers: subscriptions.map((one) => one.consumer) }, "working");
   });
   return {

@@ -1,12 +1,14 @@
 import type { Config } from "#src/config.ts";
 import type { Check } from "./database/check.ts";
 import type { Db, Trx } from "./database/database.ts";
+import type { Sweep } from "./database/sweep.ts";
 import type { TransactContext } from "./database/transact.ts";
 import type { App } from "./http/app.ts";
 import type { Limits } from "./http/rate-limit.ts";
 import type { Subscription } from "./messaging/event.ts";
 import type { Redis } from "./redis.ts";
 import type { Passwords } from "./security/passwords.ts";
+import type { Revocations } from "./security/revocations.ts";
 import type { Tokens } from "./security/tokens.ts";
 import type { Log } from "./telemetry/log.ts";
 
@@ -21,6 +23,7 @@ export type Context = TransactContext & {
   limits: Limits;
   /** undefined when no Redis is configured */
   redis: Redis | undefined;
+  revocations: Revocations;
   /** what the modules hold about people, all of them */
   personalData: PersonalData[];
 };
@@ -42,5 +45,7 @@ export type Module = {
   subscriptions: Subscription[];
   /** what must hold in this module's tables; `verify` runs them */
   checks: Check[];
+  /** what of this module's is thrown away once it is old enough */
+  sweeps: Sweep[];
   personalData: PersonalData[];
 };

@@ -7,6 +7,7 @@ export const catalogueModule: Module = {
   name: "catalogue",
   personalData: [],
   checks: catalogueChecks,
+  sweeps: [],
   async routes(app, context) {
     await itemRoutes(app, context);
     await productRoutes(app, context);

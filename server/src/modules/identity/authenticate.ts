@@ -3,7 +3,7 @@ import type { Db } from "#src/platform/database/database.ts";
 import { coalesce } from "#src/platform/database/coalesce.ts";
 import type { User } from "#src/platform/http/app.ts";
 import type { Tokens } from "#src/platform/security/tokens.ts";
-import { findLiveSessions, type LiveSession } from "./repository.ts";
+import { findLiveSessions, type LiveSession } from "./session-repository.ts";
 
 /** The longest that a revoked session or a changed role may still count as before. */
 const SESSION_CACHE_MS = 1_000;

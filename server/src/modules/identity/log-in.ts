@@ -1,8 +1,9 @@
 import type { Context } from "#src/platform/context.ts";
 import { normaliseEmail } from "./email.ts";
 import { badCredentials } from "./errors.ts";
-import { findCredentials, insertSession } from "./repository.ts";
+import { findCredentials } from "./repository.ts";
 import type { AccessToken } from "./schemas.ts";
+import { insertSession } from "./session-repository.ts";
 
 /** A session ends after this time even when it is used every day. */
 const SESSION_DAYS = 30;

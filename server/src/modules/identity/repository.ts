@@ -50,35 +50,6 @@ export async function findUserIdByEmail(db: Db, email: string): Promise<number |
   return (await db.selectFrom("users").select("id").where("email", "=", email).executeTakeFirst())?.id;
 }
 
-export async function insertSession(
-  db: Db,
-  session: { user_id: number; user_agent: string | null; days: number },
-): Promise<string> {
-  const row = await db
-    .insertInto("sessions")
-    .values({
-      user_id: session.user_id,
-      user_agent: session.user_agent,
-      expires_at: sql`now() + make_interval(days => ${session.days})`,
-    })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-  return row.id;
-}
-
-export type LiveSession = { id: string; user_id: number; role: Role };
-
-/** The sessions among these that are neither revoked nor over, of accounts that may act; the rest is left out. */
-export async function findLiveSessions(db: Db, ids: string[]): Promise<LiveSession[]> {
-  return await named<LiveSession>(
-    db,
-    "sessions_find_live",
-    `SELECT s.id, s.user_id, u.role FROM sessions s JOIN users u ON u.id = s.user_id
-     WHERE s.id = ANY($1::uuid[]) AND s.revoked_at IS NULL AND s.expires_at > now() AND u.status = 'active'`,
-    [ids],
-  );
-}
-
 /** The key that an account's addresses are hashed with, made when it is first asked for; a deleted account has none. */
 export async function readAuditKey(db: DbOrTrx, user_id: number, fresh: Buffer): Promise<Buffer | undefined> {
   const find = `SELECT audit_key FROM users WHERE id = $1 AND audit_key IS NOT NULL`;

@@ -12,6 +12,7 @@ export const ordersModule: Module = {
   name: "orders",
   personalData: [],
   checks: orderChecks,
+  sweeps: [],
   routes: orderRoutes,
   subscriptions: [
     subscribe(orderPlaced, {

@@ -1,5 +1,6 @@
 import { IDEMPOTENCY_KEY_HOURS } from "#src/platform/database/idempotency.ts";
 import type { Db } from "#src/platform/database/database.ts";
+import type { Sweep } from "#src/platform/database/sweep.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
 
@@ -10,26 +11,25 @@ const SWEEP_EVERY_MS = 10 * 60_000;
 const SWEEP_BATCH = 2_000;
 
 /** Deletes what nobody will ask for any more, in small batches, in whichever worker gets to it first. */
-export function startRetention(context: { db: Db; log: Log }): { stop(): Promise<void> } {
+export function startRetention(context: { db: Db; log: Log }, sweeps: Sweep[]): { stop(): Promise<void> } {
   let stopped = false;
   let running: Promise<void> = Promise.resolve();
 
-  async function sweep(): Promise<void> {
-    try {
-      for (const [name, text, age] of SWEEPS) {
+  async function sweepAll(): Promise<void> {
+    for (const { name, deleteBatch } of sweeps) {
+      try {
         let deleted = SWEEP_BATCH;
-        while (deleted >= SWEEP_BATCH && !stopped)
-          deleted = (await named(context.db, name, text, [age, SWEEP_BATCH])).length;
+        while (deleted >= SWEEP_BATCH && !stopped) deleted = await deleteBatch(context.db, SWEEP_BATCH);
+      } catch (error) {
+        context.log.warn({ err: error, sweep: name }, "what is old could not be swept; the next sweep tries again");
       }
-    } catch (error) {
-      context.log.warn({ err: error }, "old messages could not be swept; the next sweep tries again");
     }
   }
 
   const timer = setInterval(() => {
-    running = sweep();
+    running = sweepAll();
   }, SWEEP_EVERY_MS);
-  running = sweep();
+  running = sweepAll();
   return {
     async stop() {
       stopped = true;
@@ -40,7 +40,7 @@ export function startRetention(context: { db: Db; log: Log }): { stop(): Promise
 }
 
 // A message goes only when each of its deliveries has ended well long ago; dead letters stay until somebody decides.
-const SWEEPS = [
+const STATEMENTS = [
   [
     "sweep_deliveries",
     `DELETE FROM deliveries WHERE ctid = ANY (ARRAY(
@@ -72,3 +72,9 @@ const SWEEPS = [
     IDEMPOTENCY_KEY_HOURS,
   ],
 ] as const;
+
+/** What is left of messages and idempotency keys. */
+export const messagingSweeps: Sweep[] = STATEMENTS.map(([name, text, age]) => ({
+  name,
+  deleteBatch: async (db, limit) => (await named(db, name, text, [age, limit])).length,
+}));
