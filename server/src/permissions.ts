@@ -65,3 +65,14 @@ export function mayTry(permission: Permission, role: Role): boolean {
   const rule: Rule = PERMISSIONS[permission];
   return rule.roles === "anyone" || rule.owner === true || rule.roles.includes(role);
 }
+
+/** Who may, in a sentence for people. */
+export function describeRule(permission: Permission): string {
+  const rule: Rule = PERMISSIONS[permission];
+  if (rule.roles === "anyone") return "Anyone may.";
+  const roles = rule.roles.length === ROLES.length ? ["whoever is signed in"] : rule.roles.map((role) => PLURAL[role]);
+  const who = [...(rule.owner === true ? ["whose it is"] : []), ...roles].join(" and ");
+  return `${who.charAt(0).toUpperCase()}${who.slice(1)} may.${rule.hidden === true ? " To others it does not exist." : ""}`;
+}
+
+const PLURAL: Record<Role, string> = { customer: "customers", staff: "staff", admin: "admins" };

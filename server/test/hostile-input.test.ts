@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { startApp, type TestApp } from "./app.ts";
-import { GOOD_BODIES, listOperations, type Operation, PASSWORD, type Schema } from "./operations.ts";
+import { GOOD_BODIES, listOperations, makeKnown, type Operation, pathOf, type Schema } from "./operations.ts";
 
 type Body = Record<string, unknown>;
 type Hostile = [value: unknown, allowed: number[]];
@@ -125,18 +125,12 @@ function hostileText(schema: Schema): string[] {
 
 async function setUp(shop: TestApp) {
   const admin = await shop.signUp("admin");
-  const email = "known@example.org";
-  await shop.anonymous.post("/api/v1/users/register", { email, password: PASSWORD, full_name: "Ann Known" });
-  const product = Number(
-    (await admin.post("/api/v2/products", { name: "Kettle", price_cents: 100, stock: 9 })).body["id"],
-  );
-  const items = [{ product_id: product, quantity: 1 }];
-  const order = Number((await admin.post("/api/v2/orders", { items })).body["id"]);
+  const known = await makeKnown(shop, admin);
   const headers = { ...JSON_TYPE, authorization: `Bearer ${admin.token}` };
   const { authorization } = headers;
   return {
-    known: { product, email },
-    urlOf: ({ path }: Operation) => path.replace("{id}", String(path.includes("/orders/") ? order : product)),
+    known,
+    urlOf: (operation: Operation) => pathOf(operation, known),
     send: (method: Operation["method"], url: string, payload?: string) =>
       shop.app.inject({
         method,

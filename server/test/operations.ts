@@ -1,4 +1,5 @@
-import type { TestApp } from "./app.ts";
+import type { Permission } from "#src/permissions.ts";
+import type { Client, TestApp } from "./app.ts";
 
 /** The part of a JSON schema that tests look at. */
 export type Schema = {
@@ -17,11 +18,16 @@ export type Operation = {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   operationId: string;
+  permission: Permission;
+  /** the status of its success */
+  success: number;
   body: Schema | undefined;
   parameters: Parameter[];
 };
 type Described = {
   operationId: string;
+  "x-permission": Permission;
+  responses: Record<string, unknown>;
   requestBody?: { content: Record<string, { schema: Schema }> };
   parameters?: Parameter[];
 };
@@ -33,16 +39,61 @@ export async function listOperations(shop: TestApp): Promise<Operation[]> {
     Object.entries(operations as Record<string, Described>).map(([name, described]) => {
       const method = name.toUpperCase() as Operation["method"];
       const body = described.requestBody?.content["application/json"]?.schema;
-      const { operationId, parameters = [] } = described;
-      return { key: `${method} ${path}`, method, path, operationId, body, parameters };
+      const { operationId, parameters = [], "x-permission": permission } = described;
+      const success = Number(Object.keys(described.responses).find((status) => status.startsWith("2")));
+      return { key: `${method} ${path}`, method, path, operationId, permission, success, body, parameters };
     }),
   );
 }
 
 export const PASSWORD = "correct horse battery";
 let people = 0;
+
+/**
+ * What paths and bodies speak of: things of one customer, the owner. A path with a new kind of thing in it, as
+ * `/tasks/{id}`, needs one of its kind here, named in the singular; a body may need more.
+ */
+export type Known = Awaited<ReturnType<typeof makeKnown>>;
+
+/** Makes those things anew, so that who changes or removes them takes them from nobody else. */
+export async function makeKnown(shop: TestApp, owner: Client) {
+  const staff = await shop.signUp("staff");
+  const product = await idOf(staff.post("/api/v2/products", { name: "Kettle", price_cents: 100, stock: 9 }));
+  const item = await idOf(owner.post("/api/v1/items", { title: "Mine" }));
+  const order = await idOf(owner.post("/api/v2/orders", { items: [{ product_id: product, quantity: 1 }] }));
+  const { id: session } = await shop.db
+    .selectFrom("sessions")
+    .select("id")
+    .where("user_id", "=", owner.id)
+    .executeTakeFirstOrThrow();
+  return { product, item, order, session, user: owner.id, email: await knownAddress(shop) };
+}
+
+/** The path of an operation with the things in it that are known. */
+export function pathOf({ path }: Operation, known: Known): string {
+  return path.replaceAll(/\/([a-z-]+)s\/\{\w+\}/g, (_all, kind: string) => {
+    if (!Object.hasOwn(known, kind)) throw new Error(`makeKnown in operations.ts makes no ${kind} for ${path}`);
+    return `/${kind}s/${known[kind as keyof Known]}`;
+  });
+}
+
+async function idOf(created: ReturnType<Client["post"]>): Promise<number> {
+  return Number((await created).body["id"]);
+}
+
+const knownAccounts = new WeakMap<TestApp, Promise<string>>();
+
+/** The address of an account that opens with PASSWORD, one for each shop: making it costs a hash. */
+async function knownAddress(shop: TestApp): Promise<string> {
+  const email = "known@example.org";
+  const account = { email, password: PASSWORD, full_name: "Ann Known" };
+  const made = knownAccounts.get(shop) ?? shop.anonymous.post("/api/v1/users/register", account).then(() => email);
+  knownAccounts.set(shop, made);
+  return await made;
+}
+
 /** A good body for each operation that takes one, by its key; whoever adds such an operation adds its body. */
-export const GOOD_BODIES: Record<string, (known: { product: number; email: string }) => Record<string, unknown>> = {
+export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknown>> = {
   "POST /api/v1/users/register": () => ({
     email: `fresh-${(people += 1)}@example.org`,
     password: PASSWORD,

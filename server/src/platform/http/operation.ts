@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifySchema, RouteOptions } from "fastify";
-import { mayTry, type Permission, PERMISSIONS, ROLES, type Rule } from "#src/permissions.ts";
+import { describeRule, mayTry, type Permission, PERMISSIONS, ROLES, type Rule } from "#src/permissions.ts";
 import { keyInUse, keyReused } from "#src/platform/database/idempotency.ts";
 import {
   badRequest,
@@ -21,6 +21,13 @@ import {
 import { IF_MATCH_PATTERN } from "./etag.ts";
 import { KEY_PATTERN } from "./idempotency-key.ts";
 import type { ProblemKind } from "./problem.ts";
+
+declare module "fastify" {
+  interface FastifySchema {
+    /** goes into openapi.json as it is */
+    "x-permission"?: Permission;
+  }
+}
 
 export const PROBLEM_SCHEMA = "Problem";
 
@@ -45,8 +52,13 @@ type HeaderField = {
 export function describeOperation(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   if (schema?.hide === true) return schema;
   const { headers, security, querystring, ...rest } = schema ?? {};
+  const permission = permissionOf(route);
   return {
     ...rest,
+    description: [schema?.description, `${describeRule(permission)} Permission: \`${permission}\`.`]
+      .filter(Boolean)
+      .join("\n\n"),
+    "x-permission": permission,
     operationId: schema?.operationId ?? operationId(route),
     tags: schema?.tags ?? [groupOf(route.url)],
     ...(ruleOf(route).roles === "anyone"
