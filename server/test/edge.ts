@@ -3,7 +3,9 @@ import Type from "typebox";
 import type { App, ServerOptions, User } from "#src/platform/http/app.ts";
 import { createHttpServer } from "#src/platform/http/server.ts";
 import { Choice, Id, IdParams, Money, Strict, Text } from "#src/platform/http/schemas.ts";
+import { countInMemory } from "#src/platform/http/counters.ts";
 import { sendVersioned } from "#src/platform/http/etag.ts";
+import { createLimits } from "#src/platform/http/rate-limit.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
 import { createMetrics } from "#src/platform/telemetry/metrics.ts";
 
@@ -43,6 +45,7 @@ export async function startEdge(
     metrics: createMetrics(),
     authenticate,
     checks: { database: async () => undefined },
+    limits: createLimits(countInMemory, "the secret of the edge's tests"),
     ...options,
     config: {
       production: false,

@@ -2,7 +2,7 @@ import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import { stale } from "#src/platform/http/errors.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
-import { clientAddress, createLimiter } from "#src/platform/http/rate-limit.ts";
+import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { badCredentials, emailTaken } from "./errors.ts";
 import { registerUser } from "./register-user.ts";
@@ -15,7 +15,7 @@ const REGISTRATIONS_PER_ADDRESS = 20;
 export async function accountRoutes(app: App, context: Context): Promise<void> {
   const { db, config } = context;
   const points = REGISTRATIONS_PER_ADDRESS * config.rateLimitScale;
-  const registrations = createLimiter({ name: "register", points, windowSeconds: HOUR_SECONDS });
+  const registrations = context.limits.create({ name: "register", points, windowSeconds: HOUR_SECONDS });
 
   app.post(
     "/api/v1/users/register",

@@ -15,6 +15,7 @@ import type { Metrics } from "#src/platform/telemetry/metrics.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { unauthenticated } from "./errors.ts";
 import type { ProblemKind } from "./problem.ts";
+import type { Limits } from "./rate-limit.ts";
 
 export type User = { id: number; role: Role; session_id: string };
 
@@ -67,6 +68,8 @@ export type ServerOptions = {
   authenticate(token: string): Promise<User | undefined>;
   /** What readiness depends on; a check that rejects has failed. Without `database` there is nothing to serve. */
   checks: Record<string, () => Promise<void>>;
+  /** where requests are counted; in production only, see traffic-limits.ts */
+  limits: Limits;
   /** how long a handler may take, in milliseconds; 5 s when absent */
   handlerLimitMs?: number;
 };

@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { startEdge } from "#test/edge.ts";
-import { clientAddress, createLimiter } from "./rate-limit.ts";
+import { countInMemory } from "./counters.ts";
+import { clientAddress, createLimits } from "./rate-limit.ts";
+
+const limits = createLimits(countInMemory, "a secret of this test");
 
 test("a used-up window is 429 with the fields of the standard; another key has a window of its own", async () => {
-  const limiter = createLimiter({ name: "press", points: 3, windowSeconds: 60 });
+  const limiter = limits.create({ name: "press", points: 3, windowSeconds: 60 });
   await using edge = await startEdge({}, (app) => {
     app.get("/press", { config: { permission: "service.read" } }, async (request, reply) => {
       await limiter.take(reply, String(request.headers["x-key"]));
@@ -23,7 +26,7 @@ test("a used-up window is 429 with the fields of the standard; another key has a
 });
 
 test("a limit of failures gives back what succeeded, and refuses a burst before its first failure is known", async () => {
-  const limiter = createLimiter({ name: "failures", points: 2, windowSeconds: 60 });
+  const limiter = limits.create({ name: "failures", points: 2, windowSeconds: 60 });
   const decisions: PromiseWithResolvers<boolean>[] = [];
   await using edge = await startEdge({}, (app) => {
     app.get("/try", { config: { permission: "service.read" } }, async (_request, reply) => {

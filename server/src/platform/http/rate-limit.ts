@@ -1,5 +1,7 @@
+import { createHmac } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { RateLimiterRes } from "rate-limiter-flexible";
+import type { Counters } from "./counters.ts";
 import { tooMany } from "./errors.ts";
 
 export type Limit = {
@@ -15,8 +17,11 @@ export type Limits = {
 };
 
 export type Limiter = {
-  /** Counts one; @throws tooMany (429) with Retry-After when the window is used up. Sets the RateLimit fields. */
-  take(reply: FastifyReply, key: string): Promise<void>;
+  /**
+   * Counts one; @throws tooMany (429) with Retry-After when the window is used up. Sets the RateLimit fields.
+   * @param onRefusal called at the first refusal of a window, and not at those that follow
+   */
+  take(reply: FastifyReply, key: string, onRefusal?: () => Promise<void>): Promise<void>;
   /** Counts one without a word to the client; false when the window is used up. */
   tryTake(key: string): Promise<boolean>;
   /** Takes one back, for limits that count failures only: a hundred guesses at once must not all pass before one fails. */
@@ -24,44 +29,45 @@ export type Limiter = {
 };
 
 /**
- * A counter for this process, with the fields of draft-ietf-httpapi-ratelimit-headers:
+ * Limits that count where `counters` says, with the fields of draft-ietf-httpapi-ratelimit-headers:
  * `RateLimit-Policy: "login";q=5;w=600` and `RateLimit: "login";r=3;t=540`.
+ * @param secret what keys are hashed with, so that no store ever holds an e-mail or a network address
  */
-export function createLimiter(limit: Limit): Limiter {
-  const counter = new RateLimiterMemory({ points: limit.points, duration: limit.windowSeconds, keyPrefix: limit.name });
+export function createLimits(counters: Counters, secret: string): Limits {
+  return { create: (limit) => createLimiter(limit, { counters, secret }) };
+}
 
-  function announce(reply: FastifyReply, state: RateLimiterRes): void {
-    const seconds = Math.ceil(state.msBeforeNext / 1_000);
-    reply.header("ratelimit-policy", `"${limit.name}";q=${limit.points};w=${limit.windowSeconds}`);
-    reply.header("ratelimit", `"${limit.name}";r=${Math.max(0, state.remainingPoints)};t=${seconds}`);
-  }
+function createLimiter(limit: Limit, { counters, secret }: { counters: Counters; secret: string }): Limiter {
+  const counter = counters(limit);
+  const hashed = (key: string) => createHmac("sha256", secret).update(`${limit.name}\n${key}`).digest("base64url");
 
-  function refuse(reply: FastifyReply, state: RateLimiterRes): never {
-    announce(reply, state);
-    const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
-    throw tooMany({ detail: `try again in ${seconds} s`, headers: { "retry-after": String(seconds) } });
+  /** The state after this one was counted; `remainingPoints` is below 0 never, `consumedPoints` goes beyond the limit. */
+  async function count(key: string): Promise<RateLimiterRes> {
+    try {
+      return await counter.consume(hashed(key));
+    } catch (state) {
+      if (state instanceof RateLimiterRes) return state;
+      throw state;
+    }
   }
 
   return {
-    async take(reply, key) {
-      try {
-        announce(reply, await counter.consume(key));
-      } catch (state) {
-        if (state instanceof RateLimiterRes) refuse(reply, state);
-        throw state;
-      }
+    async take(reply, key, onRefusal) {
+      const state = await count(key);
+      const seconds = Math.max(1, Math.ceil(state.msBeforeNext / 1_000));
+      reply.header("ratelimit-policy", `"${limit.name}";q=${limit.points};w=${limit.windowSeconds}`);
+      reply.header("ratelimit", `"${limit.name}";r=${Math.max(0, state.remainingPoints)};t=${seconds}`);
+      if (state.consumedPoints <= limit.points) return;
+      if (state.consumedPoints === limit.points + 1) await onRefusal?.();
+      throw tooMany({ detail: `try again in ${seconds} s`, headers: { "retry-after": String(seconds) } });
     },
     async tryTake(key) {
-      try {
-        await counter.consume(key);
-        return true;
-      } catch (state) {
-        if (state instanceof RateLimiterRes) return false;
-        throw state;
-      }
+      return (await count(key)).consumedPoints <= limit.points;
     },
     async giveBack(key) {
-      await counter.reward(key);
+      const state = await counter.reward(hashed(key));
+      // The window ended in between: what was taken from the last one must not be a present to the next.
+      if (state.consumedPoints < 0) await counter.delete(hashed(key));
     },
   };
 }

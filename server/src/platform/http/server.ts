@@ -79,7 +79,7 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
   installValidation(app);
   installMethodTable(app);
   installAccess(app, options);
-  installTrafficLimits(app, options.config);
+  installTrafficLimits(app, options);
   await installOpenApi(app);
   problemPages(app);
   installDeadlines(app, options.handlerLimitMs ?? HANDLER_LIMIT_MS);

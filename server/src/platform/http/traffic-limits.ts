@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "#src/config.ts";
-import { clientAddress, createLimiter, type Limiter } from "./rate-limit.ts";
+import { clientAddress, type Limiter, type Limits } from "./rate-limit.ts";
 import type { App } from "./app.ts";
 
 const WINDOW_SECONDS = 60;
@@ -12,10 +12,14 @@ const READING = new Set(["GET", "HEAD"]);
  * In production, every user (or address, for those who are not signed in) has so many reads and writes a minute.
  * A route with `config.perMinute` has a budget of its own, or none. Elsewhere nothing is limited: people benchmark it.
  */
-export function installTrafficLimits(app: App, config: Pick<Config, "production" | "rateLimitScale">): void {
+export function installTrafficLimits(
+  app: App,
+  options: { config: Pick<Config, "production" | "rateLimitScale">; limits: Limits },
+): void {
+  const { config, limits } = options;
   if (!config.production) return;
   const limiter = (name: string, perMinute: number): Limiter =>
-    createLimiter({ name, points: perMinute * config.rateLimitScale, windowSeconds: WINDOW_SECONDS });
+    limits.create({ name, points: perMinute * config.rateLimitScale, windowSeconds: WINDOW_SECONDS });
   const reads = limiter("reads", READS_PER_MINUTE);
   const writes = limiter("writes", WRITES_PER_MINUTE);
 

@@ -1,0 +1,56 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Context } from "#src/platform/context.ts";
+import { Problem } from "#src/platform/http/problem.ts";
+import { clientAddress } from "#src/platform/http/rate-limit.ts";
+import { callerOf, recordAudit } from "./audit.ts";
+import { normaliseEmail } from "./email.ts";
+import { badCredentials } from "./errors.ts";
+import { findUserIdByEmail } from "./repository.ts";
+
+const WINDOW_SECONDS = 600;
+const FAILURES_PER_ACCOUNT = 5;
+const FAILURES_PER_ADDRESS = 50;
+
+type Guard = <Result>(
+  exchange: { request: FastifyRequest; reply: FastifyReply },
+  email: string,
+  attempt: () => Promise<Result>,
+) => Promise<Result>;
+
+/**
+ * Counts failed logins by account and by address, and writes them down. A name that nobody has is counted alike, and the
+ * right password is refused as well while its account waits: otherwise the limit would tell which guess was right.
+ * Who is signed in already is not kept from staying so: a stranger who guesses locks nobody out (ASVS 5.0, 6.1.1).
+ * @returns a guard that runs `attempt`, or throws tooMany (429) without running it
+ */
+export function guardLogIn(context: Context): Guard {
+  const windowSeconds = WINDOW_SECONDS;
+  const points = FAILURES_PER_ADDRESS * context.config.rateLimitScale;
+  const byAddress = context.limits.create({ name: "login-address", points, windowSeconds });
+  const byAccount = context.limits.create({ name: "login-account", points: FAILURES_PER_ACCOUNT, windowSeconds });
+
+  async function record(request: FastifyRequest, action: "login.failed" | "login.throttled", account: string | null) {
+    const user_id = account === null ? null : ((await findUserIdByEmail(context.db, account)) ?? null);
+    const limit = account === null ? "address" : "account";
+    const details = action === "login.throttled" ? { limit } : {};
+    await recordAudit(context.db, callerOf(request), { action, user_id, details });
+  }
+
+  return async ({ request, reply }, email, attempt) => {
+    const [address, account] = [clientAddress(request), normaliseEmail(email)];
+    // Taken before the attempt and given back after a good one: a hundred guesses at once would otherwise all be heard
+    // before the first is known to have failed. What is written down of the refused is one row a window, not one each.
+    await byAddress.take(reply, address, () => record(request, "login.throttled", null));
+    await byAccount.take(reply, account, () => record(request, "login.throttled", account));
+    let failed = false;
+    try {
+      return await attempt();
+    } catch (error) {
+      failed = error instanceof Problem && error.code === badCredentials.code;
+      if (failed) await record(request, "login.failed", account);
+      throw error;
+    } finally {
+      if (!failed) await Promise.all([byAddress.giveBack(address), byAccount.giveBack(account)]);
+    }
+  };
+}

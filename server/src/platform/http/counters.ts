@@ -1,0 +1,51 @@
+import type pg from "pg";
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterPostgres,
+  RateLimiterRedis,
+} from "rate-limiter-flexible";
+import type { Redis } from "#src/platform/redis.ts";
+
+const TABLE = "rate_limits";
+
+/** Gives the counter of one limit: keys are counted for `duration` seconds from the first time on. */
+export type Counters = (limit: { name: string; points: number; windowSeconds: number }) => RateLimiterAbstract;
+
+/** In this process alone, forgotten when it ends; never fails. */
+export const countInMemory: Counters = (limit) => new RateLimiterMemory(optionsOf(limit));
+
+/**
+ * In the table `rate_limits`, for all processes on one database, through restarts.
+ * @param instead where is counted while PostgreSQL does not answer: worse than shared, better than not at all
+ */
+export function countInPostgres(pool: pg.Pool, instead: Counters): Counters {
+  return (limit) =>
+    new RateLimiterPostgres({
+      ...optionsOf(limit),
+      storeClient: pool,
+      storeType: "pool",
+      tableName: TABLE,
+      // Made by a migration, swept with everything else that is old.
+      tableCreated: true,
+      clearExpiredByTimeout: false,
+      insuranceLimiter: instead(limit),
+    });
+}
+
+/** In Redis, for all processes that share it. @param instead where is counted while Redis does not answer */
+export function countInRedis(redis: Pick<Redis, "client">, instead: Counters): Counters {
+  return (limit) =>
+    new RateLimiterRedis({
+      ...optionsOf(limit),
+      storeClient: redis.client,
+      useRedisPackage: true,
+      // Asked while it is away it would make every request wait for nothing.
+      rejectIfRedisNotReady: true,
+      insuranceLimiter: instead(limit),
+    });
+}
+
+function optionsOf({ name, points, windowSeconds }: Parameters<Counters>[0]) {
+  return { points, duration: windowSeconds, keyPrefix: `limit:${name}` };
+}
