@@ -25,6 +25,11 @@ import { registerSubscriptions } from "./platform/messaging/publish.ts";
 import { keepRegistering } from "./platform/messaging/registration.ts";
 import { messagingSweeps, startRetention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
+import { createMailbox } from "./platform/mail/mailbox.ts";
+import type { Mailer } from "./platform/mail/mailer.ts";
+import { mailSending } from "./platform/mail/send-mail.ts";
+import { createSmtpMailer } from "./platform/mail/smtp.ts";
+import { mailSweeps } from "./platform/mail/stored-mails.ts";
 import { openRedis } from "./platform/redis.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { createRevocations } from "./platform/security/revocations.ts";
@@ -36,8 +41,8 @@ import { startStatusServer } from "./platform/telemetry/status-server.ts";
 
 const modules: Module[] = [identityModule, catalogueModule, ordersModule];
 const invariants = [...modules.flatMap((module) => module.checks), ...messagingChecks];
-const subscriptions = modules.flatMap((module) => module.subscriptions);
-const sweeps = [...messagingSweeps, ...modules.flatMap((module) => module.sweeps)];
+const subscriptions = [mailSending, ...modules.flatMap((module) => module.subscriptions)];
+const sweeps = [...messagingSweeps, ...mailSweeps, ...modules.flatMap((module) => module.sweeps)];
 
 /** How long a worker that is asked to stop may finish what it has begun. */
 const WORKER_DRAIN_MS = 8_000;
@@ -76,6 +81,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     passwords,
     tokenSecret: secrets.token_secret,
     limits: limits.guards,
+    mailer: createMailer(config),
     redis,
     revocations: createRevocations({ redis, log }),
     personalData: modules.flatMap((module) => module.personalData),
@@ -93,10 +99,15 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
       await readiness.close();
       await passwords.close();
       await limits.close();
+      await context.mailer.close();
       await redis?.close();
       await db.destroy();
     },
   };
+}
+
+function createMailer({ smtpUrl: url, mail, mailFrom: from }: Config): Mailer {
+  return mail === "smtp" && url !== undefined ? createSmtpMailer({ url, from }) : createMailbox();
 }
 
 /** The API with all routes, not yet listening; `close` ends what it holds open. */

@@ -6,6 +6,7 @@ import type { TransactContext } from "./database/transact.ts";
 import type { App } from "./http/app.ts";
 import type { Limits } from "./http/rate-limit.ts";
 import type { Subscription } from "./messaging/event.ts";
+import type { Mailer } from "./mail/mailer.ts";
 import type { Redis } from "./redis.ts";
 import type { Passwords } from "./security/passwords.ts";
 import type { Revocations } from "./security/revocations.ts";
@@ -21,6 +22,7 @@ export type Context = TransactContext & {
   /** what refresh tokens and one-time tokens are derived from */
   tokenSecret: string;
   limits: Limits;
+  mailer: Mailer;
   /** undefined when no Redis is configured */
   redis: Redis | undefined;
   revocations: Revocations;

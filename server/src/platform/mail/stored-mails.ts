@@ -1,6 +1,11 @@
 import { type Insertable, sql } from "kysely";
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import type { Sweep } from "#src/platform/database/sweep.ts";
 import type { Tables } from "#src/platform/database/tables.gen.ts";
+
+/** A mail is shown this long; what it told of is in the audit log. */
+const MAIL_DAYS = 30;
 
 const COLUMNS = ["id", "kind", "recipient", "params", "correlation_id", "created_at", "sent_at"] as const;
 
@@ -39,3 +44,15 @@ export async function markSent(trx: Trx, ids: number[]): Promise<void> {
 export async function forgetMails(trx: Trx, user_id: number): Promise<void> {
   await trx.deleteFrom("mails").where("user_id", "=", user_id).execute();
 }
+
+const SWEEP_MAILS = `
+  DELETE FROM mails WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM mails WHERE created_at < now() - make_interval(days => $1)
+    LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`;
+
+export const mailSweeps: Sweep[] = [
+  {
+    name: "mails",
+    deleteBatch: async (db, limit) => (await named(db, "sweep_mails", SWEEP_MAILS, [MAIL_DAYS, limit])).length,
+  },
+];

@@ -51,7 +51,7 @@ export function runConsumer(context: ConsumerContext, subscription: Subscription
   // A wake-up tells of new messages: what was tried before is looked for at its own pace.
   const retried = loop(retryTurn, async () => {
     const buried = await buryExhausted(context, subscription);
-    const claimed = await claimRetried(context.db, consumer, context.leaseMs);
+    const claimed = await claimRetried(context.db, subscription, context.leaseMs);
     if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
     if (!buried && claimed.length === 0) await retryTurn.pause(POLL_MS);
   });
@@ -126,19 +126,40 @@ async function work(
     // Only a test asks for it: the effects of a handler whose "handled" got lost, and then the message again.
     if ((await failpoint("worker.after_claim")) === "duplicate")
       await transact(context, (trx) => subscription.handle(trx, deliveries, context.work));
-    const refused = await attempt(context, subscription, deliveries);
+    const ready = await act(context, subscription, held);
+    if (ready.length === 0) return;
+    const refused = await attempt(context, subscription, ready);
     if (refused === undefined) return;
-    const [only, ...others] = deliveries;
+    const [only, ...others] = ready;
     if (only !== undefined && others.length === 0) {
       held.clear();
       await fail(context, subscription, only, refused.error);
       return;
     }
-    context.log.warn({ err: refused.error, consumer, batch: deliveries.length }, "a batch failed; trying one by one");
+    context.log.warn({ err: refused.error, consumer, batch: ready.length }, "a batch failed; trying one by one");
     await workAlone(context, subscription, held, stopping);
   } finally {
     clearInterval(renewal);
   }
+}
+
+/** Lets every delivery act, all at the same time. @returns those that may be handled; the others' failures are noted */
+async function act(context: ConsumerContext, subscription: Subscription, held: Set<Delivery>): Promise<Delivery[]> {
+  if (subscription.act !== undefined) {
+    const acting = [...held].map(async (delivery) => {
+      try {
+        await subscription.act?.(delivery, context.work);
+      } catch (error) {
+        held.delete(delivery);
+        // One failure that can't be noted must not keep what the others did from being marked; its lease will run out.
+        await fail(context, subscription, delivery, error).catch((unnoted: unknown) =>
+          context.log.error({ ...trace(delivery), err: unnoted }, "a failure could not be noted"),
+        );
+      }
+    });
+    await Promise.all(acting);
+  }
+  return [...held];
 }
 
 async function renew(context: ConsumerContext, consumer: string, held: Set<Delivery>): Promise<void> {
@@ -209,7 +230,7 @@ async function fail(
 async function buryExhausted(context: ConsumerContext, subscription: Subscription): Promise<boolean> {
   const error = new Error("the last attempt never came back: its worker died or hung");
   const buried = await transact(context, async (trx) => {
-    const delivery = await lockExhausted(trx, subscription.consumer);
+    const delivery = await lockExhausted(trx, subscription);
     if (delivery !== undefined) await giveUpOrRetry(trx, context.work, { subscription, delivery, error });
     return delivery;
   });
@@ -224,7 +245,7 @@ async function giveUpOrRetry(
   context: Context,
   { subscription, delivery, error }: { subscription: Subscription; delivery: Delivery; error: unknown },
 ) {
-  const outcome = await noteFailure(trx, delivery, error);
+  const outcome = await noteFailure(trx, delivery, { error, patience: subscription.patience });
   if (outcome === "dead") await subscription.onDead(trx, delivery, context);
   return outcome;
 }

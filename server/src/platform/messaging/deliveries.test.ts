@@ -7,7 +7,7 @@ test("a delay lies between half and all of base x 2^attempt, and never above the
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 100 }), random, (attempt, chance) => {
       const full = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
-      const delay = backoffMs(attempt, () => chance);
+      const delay = backoffMs(attempt, { random: () => chance });
       expect(delay).toBeGreaterThanOrEqual(Math.floor(full / 2));
       expect(delay).toBeLessThanOrEqual(full);
     }),

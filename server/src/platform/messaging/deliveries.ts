@@ -1,11 +1,12 @@
 import type { Db, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
-import type { Message } from "./event.ts";
+import { isFinal, type Message, type Patience } from "./event.ts";
 
 /** Attempts after which a delivery is given up. */
 export const MAX_ATTEMPTS = 5;
 export const BACKOFF_BASE_MS = 500;
 export const BACKOFF_CAP_MS = 30_000;
+const QUEUE_PATIENCE: Patience = { maxAttempts: MAX_ATTEMPTS, capMs: BACKOFF_CAP_MS };
 const MAX_ERROR_LENGTH = 4_000;
 const MAX_CAUSES = 5;
 
@@ -37,15 +38,24 @@ export async function claimFresh(db: Db, consumer: string, limit: number, leaseM
 }
 
 /** Claims one due delivery that was tried before: alone, so that one which kills its worker takes no neighbour along. */
-export async function claimRetried(db: Db, consumer: string, leaseMs: number): Promise<Delivery[]> {
-  const condition = `d.attempts > 0 AND d.attempts < ${MAX_ATTEMPTS}`;
-  const rows = await named<ClaimedRow>(db, "deliveries_claim_retried", claim(condition), [consumer, 1, leaseMs]);
+export async function claimRetried(
+  db: Db,
+  { consumer, patience = QUEUE_PATIENCE }: { consumer: string; patience?: Patience },
+  leaseMs: number,
+): Promise<Delivery[]> {
+  const values = [consumer, 1, leaseMs, patience.maxAttempts];
+  const text = claim("d.attempts > 0 AND d.attempts < $4");
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_retried", text, values);
   return rows.map((row) => deliveryOf(consumer, row));
 }
 
 /** Locks one delivery whose last attempt never came back: its worker died or hung with it. */
-export async function lockExhausted(trx: Trx, consumer: string): Promise<Delivery | undefined> {
-  const [row] = await named<ClaimedRow>(trx, "deliveries_lock_exhausted", LOCK_EXHAUSTED, [consumer, MAX_ATTEMPTS]);
+export async function lockExhausted(
+  trx: Trx,
+  { consumer, patience = QUEUE_PATIENCE }: { consumer: string; patience?: Patience },
+): Promise<Delivery | undefined> {
+  const values = [consumer, patience.maxAttempts];
+  const [row] = await named<ClaimedRow>(trx, "deliveries_lock_exhausted", LOCK_EXHAUSTED, values);
   return row === undefined ? undefined : deliveryOf(consumer, row);
 }
 
@@ -69,20 +79,28 @@ export async function giveBack(db: Db, consumer: string, deliveries: Delivery[])
 }
 
 /**
- * Notes a failed attempt, and when the next one is due; after the last attempt the delivery is dead.
+ * Notes a failed attempt, and when the next one is due; after the last attempt, or a final error, the delivery is dead.
  * @returns "retry", "dead", or "lost" when somebody else holds the delivery by now
  */
-export async function noteFailure(trx: Trx, delivery: Delivery, error: unknown): Promise<"retry" | "dead" | "lost"> {
-  const dead = delivery.attempt >= MAX_ATTEMPTS;
-  const values = [delivery.consumer, delivery.id, delivery.attempt, dead, backoffMs(delivery.attempt), describe(error)];
+export async function noteFailure(
+  trx: Trx,
+  delivery: Delivery,
+  { error, patience = QUEUE_PATIENCE }: { error: unknown; patience?: Patience | undefined },
+): Promise<"retry" | "dead" | "lost"> {
+  const { consumer, id, attempt } = delivery;
+  const dead = attempt >= patience.maxAttempts || isFinal(error);
+  const values = [consumer, id, attempt, dead, backoffMs(attempt, { capMs: patience.capMs }), describe(error)];
   const rows = await named(trx, "deliveries_note_failure", NOTE_FAILURE, values);
   if (rows.length === 0) return "lost";
   return dead ? "dead" : "retry";
 }
 
 /** Uniform in [0.5, 1] x min(cap, base x 2^n): equal jitter, so that what failed together does not return together. */
-export function backoffMs(attempt: number, random: () => number = Math.random): number {
-  const full = Math.min(BACKOFF_CAP_MS, BACKOFF_BASE_MS * 2 ** attempt);
+export function backoffMs(
+  attempt: number,
+  { capMs = BACKOFF_CAP_MS, random = Math.random }: { capMs?: number; random?: () => number } = {},
+): number {
+  const full = Math.min(capMs, BACKOFF_BASE_MS * 2 ** attempt);
   return Math.round(full * (0.5 + random() / 2));
 }
 

@@ -23,17 +23,39 @@ export type Message<Payload> = {
   origin: Origin;
 };
 
+/** Attempts after which a delivery is given up, and the longest pause between two of them. */
+export type Patience = { maxAttempts: number; capMs: number };
+
 export type Subscription = {
   /** names the consumer and its row in `deliveries`, for instance `orders.reserve`; never reuse a name */
   consumer: string;
   topic: string;
   /** most deliveries that `handle` is given at once */
   maxBatch: number;
+  /** how long a failing delivery is tried; the queue's own patience when absent */
+  patience?: Patience;
+  /**
+   * Runs before `handle` and outside of any transaction, for what a transaction can't take back and must not wait for,
+   * as sending a mail. The messages of a batch act side by side, and each fails alone. One may act again.
+   */
+  act?(message: Message<unknown>, context: Context): Promise<void>;
   /** Effects and "handled" commit together. No order is promised; a message may come again until it is handled. */
   handle(trx: Trx, messages: Message<unknown>[], context: Context): Promise<void>;
   /** Runs in the transaction that gives a delivery up, so that nothing waits for ever for what will not happen. */
   onDead(trx: Trx, message: Message<unknown>, context: Context): Promise<void>;
 };
+
+const finals = new WeakSet<Error>();
+
+/** Marks an error after which no further attempt can help: the delivery is given up at once. @returns the same error */
+export function asFinal(error: Error): Error {
+  finals.add(error);
+  return error;
+}
+
+export function isFinal(error: unknown): boolean {
+  return error instanceof Error && finals.has(error);
+}
 
 /** Declares an event of a module, as in `defineEvent("order.placed", Strict({ order_id: Id }))`. */
 export function defineEvent<Schema extends TSchema>(topic: string, schema: Schema): EventType<Schema> {
@@ -58,20 +80,31 @@ export function subscribe<Schema extends TSchema>(
   options: {
     consumer: string;
     maxBatch: number;
+    patience?: Patience;
+    act?(message: Message<Static<Schema>>, context: Context): Promise<void>;
     handle(trx: Trx, messages: Message<Static<Schema>>[], context: Context): Promise<void>;
     onDead(trx: Trx, message: Message<unknown>, context: Context): Promise<void>;
   },
 ): Subscription {
+  const { consumer, maxBatch, patience, act, onDead } = options;
+  const check = ({ id, payload }: Message<unknown>): void => {
+    const mistake = event.check(payload);
+    if (mistake !== undefined) throw new Error(`${event.topic} ${id}: ${mistake}`);
+  };
   return {
-    consumer: options.consumer,
+    consumer,
     topic: event.topic,
-    maxBatch: options.maxBatch,
-    onDead: options.onDead,
+    maxBatch,
+    onDead,
+    ...(patience !== undefined && { patience }),
+    ...(act !== undefined && {
+      async act(message, context) {
+        check(message);
+        await act(message as Message<Static<Schema>>, context);
+      },
+    }),
     async handle(trx, messages, context) {
-      for (const message of messages) {
-        const mistake = event.check(message.payload);
-        if (mistake !== undefined) throw new Error(`${event.topic} ${message.id}: ${mistake}`);
-      }
+      messages.forEach(check);
       await options.handle(trx, messages as Message<Static<Schema>>[], context);
     },
   };

@@ -87,7 +87,7 @@ test("who lost the lease cannot mark the delivery, and none of his effects stay"
   await queue.publish([1]);
   const slow = await claimFresh(queue.db, "first", BATCH, 1);
   const quick = await until(async () => {
-    const claimed = await claimRetried(queue.db, "first", LEASE_MS);
+    const claimed = await claimRetried(queue.db, { consumer: "first" }, LEASE_MS);
     return claimed.length > 0 ? claimed : undefined;
   });
   expect(await transact(queue.context, (trx) => markHandled(trx, "first", slow))).toBe(0);
