@@ -33,8 +33,9 @@ import { mailSweeps } from "./platform/mail/stored-mails.ts";
 import { openRedis } from "./platform/redis.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { createRevocations } from "./platform/security/revocations.ts";
-import { loadSecrets } from "./platform/security/secrets.ts";
+import { loadSecrets, signingKeysFile } from "./platform/security/secrets.ts";
 import { createTokens } from "./platform/security/tokens.ts";
+import { watchSigningKeys } from "./platform/security/watch-keys.ts";
 import { createLog, type Log } from "./platform/telemetry/log.ts";
 import { createMetrics, type Metrics } from "./platform/telemetry/metrics.ts";
 import { startStatusServer } from "./platform/telemetry/status-server.ts";
@@ -87,6 +88,8 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     personalData: modules.flatMap((module) => module.personalData),
     wake: transport.wake,
   };
+  const keysFile = signingKeysFile(config);
+  const keys = keysFile === undefined ? undefined : watchSigningKeys(context, keysFile, secrets.signing_keys);
   return {
     context,
     pool,
@@ -95,6 +98,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     transport,
     checkDatabase: () => readiness.check(),
     async close() {
+      await keys?.stop();
       await transport.close();
       await readiness.close();
       await passwords.close();

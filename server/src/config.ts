@@ -62,6 +62,8 @@ export type Config = {
   refreshGraceSeconds: number;
   /** Ed25519 private keys as a JSON array of JWKs, the signing one first; absent: generated into `dataDir` */
   signingKeys: string | undefined;
+  /** where they were read from; a change of this file counts without a restart */
+  signingKeysFile: string | undefined;
   tokenSecret: string | undefined;
   demo: boolean;
   /** armed failpoints, as `worker.after_claim=exit@3`; for tests */
@@ -121,6 +123,7 @@ export function readConfig(env: Environment, root: string): Config {
     leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
     refreshGraceSeconds: read.integer("REFRESH_GRACE_SECONDS", 10, 0, 60),
     signingKeys: read.secret("SIGNING_KEYS"),
+    signingKeysFile: read.text("SIGNING_KEYS_FILE"),
     tokenSecret: read.secret("TOKEN_SECRET"),
     demo: read.flag("DEMO", false),
     faults: readFaults(read.text("FAULTS"), mistakes),

@@ -56,6 +56,17 @@ program
   .action(async (options: { metricsToken?: boolean }) =>
     (await import("./commands/generate-keys.ts")).generateKeys(options.metricsToken ?? false),
   );
+program
+  .command("rotate-keys")
+  .description(
+    "change the keys that sign access tokens, without a restart: 'add', minutes later 'promote', then 'retire'",
+  )
+  .addArgument(new Argument("[step]").choices(["status", "add", "promote", "retire"]).default("status"))
+  .option("--now", "do not wait for the time of the step: for a key that was stolen")
+  .option("--print", "change no file, print the new value of SIGNING_KEYS")
+  .action(async (step: "status" | "add" | "promote" | "retire", options: { now?: true; print?: true }) =>
+    (await import("./commands/rotate-keys.ts")).rotateKeys(step, options),
+  );
 
 try {
   await program.parseAsync();

@@ -51,16 +51,14 @@ type HeaderField = {
  */
 export function describeOperation(schema: FastifySchema | undefined, route: RouteOptions): FastifySchema {
   if (schema?.hide === true) return schema;
-  const { headers, security, querystring, ...rest } = schema ?? {};
+  const { headers, security, querystring, description, tags, ...rest } = schema ?? {};
   const permission = permissionOf(route);
   return {
     ...rest,
-    description: [schema?.description, `${describeRule(permission)} Permission: \`${permission}\`.`]
-      .filter(Boolean)
-      .join("\n\n"),
+    description: withRule(description, permission),
     "x-permission": permission,
-    operationId: schema?.operationId ?? operationId(route),
-    tags: schema?.tags ?? [groupOf(route.url)],
+    operationId: rest.operationId ?? operationId(route),
+    tags: tags ?? [groupOf(route.url)],
     ...(ruleOf(route).roles === "anyone"
       ? { security: security ?? [] }
       : { security: [{ bearer: [] }, { password: [] }] }),
@@ -69,6 +67,11 @@ export function describeOperation(schema: FastifySchema | undefined, route: Rout
     headers: headers ?? { type: "object", properties: requestHeaders(route) },
     response: responsesOf(route),
   };
+}
+
+function withRule(description: string | undefined, permission: Permission): string {
+  const rule = `${describeRule(permission)} Permission: \`${permission}\`.`;
+  return description === undefined ? rule : `${description}\n\n${rule}`;
 }
 
 function responsesOf(route: RouteOptions): Responses {

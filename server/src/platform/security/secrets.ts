@@ -1,14 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, readFile, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
 import type { Config } from "#src/config.ts";
-import { mistake } from "#src/platform/mistake.ts";
+import { codeOf, mistake } from "#src/platform/mistake.ts";
 
-/** `signing_keys`: Ed25519 private keys as JWKs, the signing one first; `token_secret`: text of at least 32 characters. */
-export type Secrets = { signing_keys: JWK[]; token_secret: string };
+/**
+ * An Ed25519 private key (RFC 8037). `nbf` and `exp` are for its rotation, in seconds: from when on it may sign, and from
+ * when on it may be taken away.
+ */
+export type SigningKey = JWK & { kid: string; nbf?: number; exp?: number };
+/** `signing_keys`: the signing one first; `token_secret`: text of at least 32 characters. */
+export type Secrets = { signing_keys: SigningKey[]; token_secret: string };
 
 const FILE = "secrets.json";
+const FILE_MODE = 0o600;
+const PERMISSION_BITS = 0o777;
 const SECRET_BYTES = 32;
 const KEY_ID_BYTES = 8;
 
@@ -28,6 +35,57 @@ export async function loadSecrets(config: Config): Promise<Secrets> {
   };
 }
 
+/** The file that the signing keys come from; undefined when the environment itself holds them. */
+export function signingKeysFile(config: Config): string | undefined {
+  if (config.signingKeysFile !== undefined) return config.signingKeysFile;
+  return config.signingKeys === undefined ? path.join(config.dataDir, FILE) : undefined;
+}
+
+/** Reads the keys anew from that file, alone or among the other secrets. @throws a mistake when there are none in it */
+export async function readSigningKeys(file: string): Promise<SigningKey[]> {
+  return keysIn(await readFile(file, "utf8"), file);
+}
+
+/**
+ * Changes the keys in that file, whole or not at all: who reads it meanwhile sees the old or the new ones.
+ * @throws a mistake when it cannot be written, or another change is under way
+ */
+export async function rewriteSigningKeys(
+  file: string,
+  change: (keys: SigningKey[]) => SigningKey[],
+): Promise<SigningKey[]> {
+  const draft = `${file}.rotating`;
+  const lock = await open(draft, "wx", FILE_MODE).catch((error: unknown) => {
+    const reason = codeOf(error) === "EEXIST" ? `${draft} is there: another rotation runs, or died; remove it` : "";
+    throw mistake(reason || `${file} cannot be changed (${codeOf(error)}): --print shows its new content`, error);
+  });
+  try {
+    // Whoever could read the file can still read it.
+    const { mode, uid, gid } = await stat(file);
+    await lock.chmod(mode & PERMISSION_BITS);
+    await lock.chown(uid, gid);
+    const text = await readFile(file, "utf8");
+    const keys = change(keysIn(text, file));
+    const stored: unknown = JSON.parse(text);
+    await lock.writeFile(
+      JSON.stringify(Array.isArray(stored) ? keys : { ...Object(stored), signing_keys: keys }, null, 2),
+    );
+    await lock.sync();
+    await rename(draft, file);
+    return keys;
+  } finally {
+    await lock.close();
+    await rm(draft, { force: true });
+  }
+}
+
+/** A key that no other installation has. */
+export async function generateSigningKey(): Promise<SigningKey> {
+  const { privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
+  const kid = randomBytes(KEY_ID_BYTES).toString("base64url");
+  return { ...(await exportJWK(privateKey)), kid, alg: "EdDSA", use: "sig" };
+}
+
 /** Fresh secrets, in the form in which the environment wants them. */
 export async function generateKeys(): Promise<{ SIGNING_KEYS: string; TOKEN_SECRET: string }> {
   const secrets = await generate();
@@ -35,10 +93,8 @@ export async function generateKeys(): Promise<{ SIGNING_KEYS: string; TOKEN_SECR
 }
 
 async function generate(): Promise<Secrets> {
-  const { privateKey } = await generateKeyPair("EdDSA", { crv: "Ed25519", extractable: true });
-  const kid = randomBytes(KEY_ID_BYTES).toString("base64url");
   return {
-    signing_keys: [{ ...(await exportJWK(privateKey)), kid, alg: "EdDSA", use: "sig" }],
+    signing_keys: [await generateSigningKey()],
     token_secret: randomBytes(SECRET_BYTES).toString("base64url"),
   };
 }
@@ -49,7 +105,7 @@ async function readOrGenerate(dataDir: string): Promise<Secrets> {
   if (existing !== undefined) return existing;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}.${randomBytes(4).toString("hex")}`;
-  await writeFile(draft, JSON.stringify(await generate(), null, 2), { mode: 0o600, flag: "wx" });
+  await writeFile(draft, JSON.stringify(await generate(), null, 2), { mode: FILE_MODE, flag: "wx" });
   // A link fails when another process was first: both then read the same file, and neither ever reads half of one.
   await link(draft, file).catch((error: unknown) => {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
@@ -73,7 +129,12 @@ async function readSecrets(file: string): Promise<Secrets | undefined> {
   }
 }
 
-function parseKeys(text: string, source: string): JWK[] {
+function keysIn(text: string, file: string): SigningKey[] {
+  const keys = /^\s*\{/.test(text) ? JSON.stringify((JSON.parse(text) as Partial<Secrets>).signing_keys) : text;
+  return parseKeys(keys, file);
+}
+
+function parseKeys(text: string, source: string): SigningKey[] {
   let keys: unknown;
   try {
     keys = JSON.parse(text);
@@ -85,10 +146,12 @@ function parseKeys(text: string, source: string): JWK[] {
       `${source} must be a JSON array of Ed25519 private keys (JWKs), as 'shopfloor generate-keys' prints it`,
     );
   }
+  // Of two keys with one name only one could ever verify.
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) throw mistake(`${source} has two keys with the same kid`);
   return keys;
 }
 
-function isSigningKey(key: unknown): key is JWK {
+function isSigningKey(key: unknown): key is SigningKey {
   if (typeof key !== "object" || key === null) return false;
   const { kty, crv, x, d, kid } = key as JWK;
   return kty === "OKP" && crv === "Ed25519" && [x, d, kid].every((part) => typeof part === "string" && part !== "");
