@@ -5,6 +5,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     -- audit_key: what addresses in the audit log are hashed with; a deleted account has none, so they mean nothing more.
     ALTER TABLE users ADD COLUMN email_verified_at timestamptz, ADD COLUMN deleted_at timestamptz,
       ADD COLUMN audit_key bytea;
+    -- 32 bytes, 244 bits of them random, from a function that every PostgreSQL has.
+    ALTER TABLE users ALTER COLUMN audit_key
+      SET DEFAULT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
 
     ALTER TABLE sessions ADD COLUMN address text, ADD COLUMN last_used_at timestamptz NOT NULL DEFAULT now(),
       ADD COLUMN revoked_reason text;

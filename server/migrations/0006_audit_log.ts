@@ -4,16 +4,20 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     CREATE TABLE audit_log (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      action text NOT NULL,
+      action text NOT NULL CONSTRAINT audit_log_action_is_a_word CHECK (action ~ '^[a-z_]+[.][a-z_]+$'),
       user_id bigint,
       actor_id bigint,
       address_hmac bytea,
-      correlation_id text NOT NULL,
+      correlation_id text NOT NULL
+        CONSTRAINT audit_log_correlation_id_is_a_word CHECK (correlation_id ~ '^[A-Za-z0-9._-]{1,64}$'),
       details jsonb NOT NULL DEFAULT '{}',
       occurred_at timestamptz NOT NULL DEFAULT now()
     );
     CREATE INDEX audit_log_user_id ON audit_log (user_id, id);
-    CREATE INDEX audit_log_correlation_id ON audit_log (correlation_id);
+    CREATE INDEX audit_log_actor_id ON audit_log (actor_id, id);
+    CREATE INDEX audit_log_action ON audit_log (action, id);
+    CREATE INDEX audit_log_correlation_id ON audit_log (correlation_id, id);
+    CREATE INDEX audit_log_occurred_at ON audit_log (occurred_at, id);
 
     -- Whatever role the application has: what was written stays as it was written.
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

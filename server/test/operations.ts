@@ -102,6 +102,7 @@ export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknow
   "POST /api/v1/users/login": ({ email }) => ({ email, password: PASSWORD }),
   "POST /api/v1/auth/login/access-token": ({ email }) => ({ username: email, password: PASSWORD }),
   "PATCH /api/v1/users/me": () => ({ full_name: "Ann Other" }),
+  "PATCH /api/v1/users/{id}": () => ({ status: "active" }),
   "POST /api/v1/items": () => ({ title: "Kettle" }),
   "PUT /api/v1/items/{id}": () => ({ title: "Pot" }),
   "PATCH /api/v1/items/{id}": () => ({ title: "Pan" }),

@@ -2,39 +2,50 @@ import { createHmac, randomBytes } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
-import { insertAudit, readAuditKey } from "./repository.ts";
+import { insertAudit, readAuditKey } from "./audit-repository.ts";
 
 /** What is written down about accounts. A word more is a decision: the log is for ever. */
-export type AuditAction =
-  | "account.opened"
-  | "account.verified"
-  | "account.deleted"
-  | "account.exported"
-  | "account.role_changed"
-  | "account.disabled"
-  | "account.enabled"
-  | "login.succeeded"
-  | "login.failed"
-  | "login.throttled"
-  | "session.closed"
-  | "session.revoked"
-  | "session.refresh_reused"
-  | "password.reset_requested"
-  | "password.reset"
-  | "password.changed"
-  | "password.upgraded";
+export const AUDIT_ACTIONS = [
+  "account.opened",
+  "account.verified",
+  "account.deleted",
+  "account.exported",
+  "account.role_changed",
+  "account.disabled",
+  "account.enabled",
+  "login.succeeded",
+  "login.failed",
+  "login.throttled",
+  "session.closed",
+  "session.revoked",
+  "session.refresh_reused",
+  "password.reset_requested",
+  "password.reset",
+  "password.changed",
+  "password.upgraded",
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Who asks, as far as it is known: for the audit log and the list of devices. */
 export type Caller = {
   correlation_id: string;
-  address: string;
+  /** null for a command of the operator */
+  address: string | null;
   user_agent: string | null;
   /** who is signed in, null when nobody is */
   user_id: number | null;
 };
 
+type AuditEntry = {
+  action: AuditAction;
+  user_id: number | null;
+  details?: Record<string, string | number | boolean>;
+};
+
 const MAX_USER_AGENT_LENGTH = 300;
 const AUDIT_KEY_BYTES = 32;
+// Ids and words of ours. Nothing that a client has written fits: no line break, no blank, no @ of an address.
+const DETAIL = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function callerOf(request: FastifyRequest): Caller {
   return {
@@ -46,19 +57,33 @@ export function callerOf(request: FastifyRequest): Caller {
 }
 
 /**
- * Writes down what happened, in the transaction in which it happened. No e-mail address and no network address is in it:
- * the latter only as HMAC-SHA256 under a key of the account's own, which goes with the account.
+ * Writes down what happened, in the transaction in which it happened (ASVS 5.0, 16.2 and 16.3): who did what to whose
+ * account, when, in which request. No e-mail address and no network address is in it: the latter only as HMAC-SHA256
+ * under a key of the account that acts, or, where nobody is signed in, of the one it is about. The key goes with its
+ * account, and with it the meaning. What was tried on a name that nobody has is written without an address.
  * @param entry.user_id whose account it is about; null when there is none of that name
- * @param entry.details words and numbers that name nobody
+ * @param entry.details ids, numbers and words of our own, never what a client has written
+ * @param keyOfAccount that of `entry.user_id`, where it was read with the account: for what must take the same time whether
+ * there is such an account or not; null when it has none
+ * @throws Error for a detail that is anything else: a bug here, and not a client's mistake
  */
 export async function recordAudit(
   db: DbOrTrx,
   caller: Caller,
-  entry: { action: AuditAction; user_id: number | null; details?: Record<string, string | number | boolean> },
+  entry: AuditEntry,
+  keyOfAccount?: Buffer | null,
 ): Promise<void> {
   const { action, user_id, details = {} } = entry;
-  const key = user_id === null ? undefined : await readAuditKey(db, user_id, randomBytes(AUDIT_KEY_BYTES));
-  const address_hmac = key === undefined ? null : createHmac("sha256", key).update(caller.address).digest();
-  const { correlation_id, user_id: actor_id } = caller;
+  for (const [name, value] of Object.entries(details)) {
+    if (!DETAIL.test(name) || !DETAIL.test(String(value))) throw new Error(`audit ${action}: ${name} is no word`);
+  }
+  const { correlation_id, user_id: actor_id, address } = caller;
+  const owner = actor_id ?? user_id;
+  const readKey = async (id: number) =>
+    actor_id === null && keyOfAccount !== undefined
+      ? keyOfAccount
+      : await readAuditKey(db, id, randomBytes(AUDIT_KEY_BYTES));
+  const key = address === null || owner === null ? undefined : await readKey(owner);
+  const address_hmac = key && address ? createHmac("sha256", key).update(address).digest() : null;
   await insertAudit(db, { action, user_id, actor_id, address_hmac, correlation_id, details: JSON.stringify(details) });
 }

@@ -1,16 +1,50 @@
 import type { Module } from "#src/platform/context.ts";
+import { subscribe } from "#src/platform/messaging/event.ts";
 import { accountRoutes } from "./account-routes.ts";
+import { auditRoutes } from "./audit-routes.ts";
+import { keyRoutes } from "./key-routes.ts";
+import { passwordResetRequested, userRegistered } from "./events.ts";
 import { loginRoutes } from "./login-routes.ts";
+import { sessionRoutes } from "./session-routes.ts";
 import { sessionSweeps } from "./session-repository.ts";
+import { userRoutes } from "./user-routes.ts";
+import { passwordRoutes } from "./password-routes.ts";
+import { sendPasswordResets } from "./request-password-reset.ts";
+import { tokenSweeps } from "./token-repository.ts";
+import { verificationRoutes } from "./verification-routes.ts";
+import { sendVerifications } from "./verify-email.ts";
+
+/** Tokens that are made in one transaction. */
+const TOKENS_BATCH = 20;
 
 export const identityModule: Module = {
   name: "identity",
   personalData: [],
   checks: [],
-  sweeps: sessionSweeps,
+  sweeps: [...sessionSweeps, ...tokenSweeps],
   async routes(app, context) {
     await accountRoutes(app, context);
     await loginRoutes(app, context);
+    await sessionRoutes(app, context);
+    await keyRoutes(app, context);
+    await userRoutes(app, context);
+    await auditRoutes(app, context);
+    await passwordRoutes(app, context);
+    await verificationRoutes(app, context);
   },
-  subscriptions: [],
+  // Given up, a mail is just not sent: whoever waits for it can ask again.
+  subscriptions: [
+    subscribe(userRegistered, {
+      consumer: "identity.send_verification",
+      maxBatch: TOKENS_BATCH,
+      handle: sendVerifications,
+      onDead: async () => undefined,
+    }),
+    subscribe(passwordResetRequested, {
+      consumer: "identity.send_password_reset",
+      maxBatch: TOKENS_BATCH,
+      handle: sendPasswordResets,
+      onDead: async () => undefined,
+    }),
+  ],
 };

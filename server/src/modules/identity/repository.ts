@@ -1,11 +1,18 @@
-import { type Insertable, sql } from "kysely";
+import { sql } from "kysely";
 import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
-import type { Tables } from "#src/platform/database/tables.gen.ts";
-import { named } from "#src/platform/database/statement.ts";
 import type { Role } from "#src/permissions.ts";
 import type { User } from "./schemas.ts";
 
-const USER_COLUMNS = ["id", "email", "full_name", "role", "version", "created_at", "updated_at"] as const;
+const USER_COLUMNS = [
+  "id",
+  "email",
+  sql<boolean>`email_verified_at IS NOT NULL`.as("email_verified"),
+  "full_name",
+  "role",
+  "version",
+  "created_at",
+  "updated_at",
+] as const;
 
 export async function insertUser(
   trx: Trx,
@@ -30,6 +37,22 @@ export async function findCredentials(db: Db, email: string) {
     .executeTakeFirst();
 }
 
+/**
+ * Holds an account until the transaction ends, if it may still log in with the password that was verified: a login that
+ * overtakes a change of the password would otherwise leave a session that the change should have ended.
+ */
+export async function lockLogin(trx: Trx, account: { id: number; password_hash: string }): Promise<boolean> {
+  const row = await trx
+    .selectFrom("users")
+    .select("id")
+    .where("id", "=", account.id)
+    .where("password_hash", "=", account.password_hash)
+    .where("status", "=", "active")
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** Holds the row until the transaction ends, so that the version that was compared is the one that is changed. */
 export async function lockUser(trx: Trx, id: number): Promise<User | undefined> {
   const row = await trx.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).forUpdate().executeTakeFirst();
@@ -48,19 +71,4 @@ export async function updateUser(db: DbOrTrx, id: number, change: { full_name?: 
 
 export async function findUserIdByEmail(db: Db, email: string): Promise<number | undefined> {
   return (await db.selectFrom("users").select("id").where("email", "=", email).executeTakeFirst())?.id;
-}
-
-/** The key that an account's addresses are hashed with, made when it is first asked for; a deleted account has none. */
-export async function readAuditKey(db: DbOrTrx, user_id: number, fresh: Buffer): Promise<Buffer | undefined> {
-  const find = `SELECT audit_key FROM users WHERE id = $1 AND audit_key IS NOT NULL`;
-  const [known] = await named<{ audit_key: Buffer }>(db, "users_audit_key", find, [user_id]);
-  if (known !== undefined) return known.audit_key;
-  const make = `UPDATE users SET audit_key = coalesce(audit_key, $2) WHERE id = $1 AND deleted_at IS NULL
-    RETURNING audit_key`;
-  const [made] = await named<{ audit_key: Buffer }>(db, "users_make_audit_key", make, [user_id, fresh]);
-  return made?.audit_key;
-}
-
-export async function insertAudit(db: DbOrTrx, row: Insertable<Tables["audit_log"]>): Promise<void> {
-  await db.insertInto("audit_log").values(row).execute();
 }

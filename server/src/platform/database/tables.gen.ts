@@ -213,7 +213,7 @@ export interface Users {
   updated_at: Generated<string>;
   email_verified_at: string | null;
   deleted_at: string | null;
-  audit_key: Buffer | null;
+  audit_key: Generated<Buffer | null>;
 }
 
 export interface Tables {

@@ -50,6 +50,14 @@ export const Timestamp = Type.String({
   description: "RFC 3339 in UTC, with microseconds",
   examples: ["2026-11-21T10:00:00.123456Z"],
 });
+/** A moment in a query: in UTC, and within the years that PostgreSQL and JavaScript read alike. */
+export const Moment = Type.String({
+  format: "date-time",
+  pattern: "^[12]\\d{3}-[^T]*T[^Z]*Z$",
+  maxLength: 32,
+  description: "RFC 3339 in UTC",
+  examples: ["2026-11-21T10:00:00Z"],
+});
 export const IdParams = Strict({ id: Id });
 
 export const InputErrorBody = Strict({

@@ -1,0 +1,42 @@
+import type { Role } from "#src/permissions.ts";
+import type { Trx } from "#src/platform/database/database.ts";
+import { type Caller, recordAudit } from "./audit.ts";
+import { lastAdmin, userNotFound } from "./errors.ts";
+import { revokeSessions } from "./revoke-sessions.ts";
+import type { Account, AccountStatus } from "./schemas.ts";
+import { hasOtherAdmin, lockAccount, updateAccount } from "./user-repository.ts";
+
+/**
+ * Changes what an account may do. Who is disabled is signed out everywhere and can't log in; a role counts from the next
+ * look at the session, within a second.
+ * @param change.check looks at the account before it is changed, and throws what speaks against it
+ * @returns the account, and the sessions that ended: for `tellRevoked`, after the commit
+ * @throws userNotFound (404), lastAdmin (409) where nobody would be left to administer
+ */
+export async function administerUser(
+  trx: Trx,
+  caller: Caller,
+  change: { id: number; role?: Role; status?: AccountStatus; check?: (account: Account) => void },
+): Promise<{ account: Account; revoked: string[] }> {
+  const { id, check } = change;
+  const before = await lockAccount(trx, id);
+  if (before === undefined) throw userNotFound();
+  check?.(before);
+  const { role = before.role, status = before.status } = change;
+  if (isActiveAdmin(before) && !isActiveAdmin({ role, status }) && !(await hasOtherAdmin(trx, id))) throw lastAdmin();
+  if (role === before.role && status === before.status) return { account: before, revoked: [] };
+  const account = await updateAccount(trx, id, { role, status });
+  if (role !== before.role) {
+    const details = { from: before.role, to: role };
+    await recordAudit(trx, caller, { action: "account.role_changed", user_id: id, details });
+  }
+  if (status === before.status) return { account, revoked: [] };
+  const action = status === "active" ? "account.enabled" : "account.disabled";
+  await recordAudit(trx, caller, { action, user_id: id, details: { from: before.status, to: status } });
+  const disabled = status === "disabled";
+  return { account, revoked: disabled ? await revokeSessions(trx, { user_id: id, reason: "account_disabled" }) : [] };
+}
+
+export function isActiveAdmin(account: { role: Role; status: AccountStatus }): boolean {
+  return account.role === "admin" && account.status === "active";
+}
