@@ -4,6 +4,7 @@ import { stale } from "#src/platform/http/errors.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
+import { callerOf } from "./audit.ts";
 import { badCredentials, emailTaken } from "./errors.ts";
 import { registerUser } from "./register-user.ts";
 import { findUser, lockUser, updateUser } from "./repository.ts";
@@ -25,7 +26,7 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
     },
     async (request, reply) => {
       await registrations.take(reply, clientAddress(request));
-      const user = await registerUser(context, request.body);
+      const user = await registerUser(context, { caller: callerOf(request), origin: request.origin }, request.body);
       return reply.code(201).header("location", "/api/v1/users/me").send(user);
     },
   );

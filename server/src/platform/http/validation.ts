@@ -39,6 +39,8 @@ function everyError(validate: ValidateFunction, input: unknown): ErrorObject[] {
 
 function withFormats(ajv: Ajv): Ajv {
   addFormats.default(ajv);
+  // Only what every address has; which ones are taken is for whoever keeps them to say.
+  ajv.addFormat("idn-email", /.@./u);
   return ajv;
 }
 
