@@ -10,7 +10,14 @@ type Who = (typeof WHO)[number];
 const ROLE_OF: Partial<Record<Who, Role>> = { stranger: "customer", owner: "customer", staff: "staff", admin: "admin" };
 
 /** Where more than the permission decides, and why. */
-const EXCEPTIONS: Record<string, { why: string; expected: Partial<Record<Who, number>> }> = {};
+const EXCEPTIONS: Record<string, { why: string; expected: Partial<Record<Who, number>> }> = {
+  "POST /api/v1/auth/refresh": {
+    why: "whose it is, the cookie says, and none of them has one",
+    expected: { anonymous: 401, revoked: 401, stranger: 401, owner: 401, staff: 401, admin: 401 },
+  },
+  "POST /api/v1/auth/logout": { why: "who was never in can't leave", expected: { anonymous: 401 } },
+  "POST /api/v1/auth/logout-all": { why: "who was never in can't leave", expected: { anonymous: 401 } },
+};
 
 /** Which paths a permission speaks of, by its first word: a route that borrows another one's is found out. */
 const PATHS_OF: Record<string, RegExp> = {

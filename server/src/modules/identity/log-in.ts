@@ -1,26 +1,45 @@
 import type { Context } from "#src/platform/context.ts";
+import { transact } from "#src/platform/database/transact.ts";
+import type { Caller } from "./audit.ts";
 import { normaliseEmail } from "./email.ts";
 import { badCredentials } from "./errors.ts";
+import { openSession } from "./open-session.ts";
+import type { RefreshCookie } from "./refresh-cookie.ts";
 import { findCredentials } from "./repository.ts";
+import { tellRevoked } from "./revoke-sessions.ts";
 import type { AccessToken } from "./schemas.ts";
-import { insertSession } from "./session-repository.ts";
+import { hashAgain, upgradePassword } from "./upgrade-password.ts";
 
-/** A session ends after this time even when it is used every day. */
-const SESSION_DAYS = 30;
-const MAX_USER_AGENT_LENGTH = 300;
+/** An account may change while its password is verified: then it is verified again. */
+const ATTEMPTS = 3;
+
+export type LoggedIn = { token: AccessToken; cookie: RefreshCookie };
 
 /**
- * Opens a session and gives its access token.
+ * Opens a session and gives its tokens.
+ * @param input.refresh_token of the session that the client had before, which is closed
  * @throws badCredentials (401) alike for a wrong password, an unknown name and a disabled account, in the same time
  */
 export async function logIn(
   context: Context,
-  input: { email: string; password: string; user_agent: string | undefined },
-): Promise<AccessToken> {
-  const user = await findCredentials(context.db, normaliseEmail(input.email));
-  const matches = await context.passwords.verify(user?.password_hash, input.password.normalize("NFKC"));
-  if (user === undefined || !matches) throw badCredentials();
-  const user_agent = input.user_agent?.slice(0, MAX_USER_AGENT_LENGTH) ?? null;
-  const session_id = await insertSession(context.db, { user_id: user.id, user_agent, days: SESSION_DAYS });
-  return { ...(await context.tokens.issue({ user_id: user.id, session_id })), token_type: "bearer" };
+  caller: Caller,
+  input: { email: string; password: string; refresh_token: string | undefined },
+): Promise<LoggedIn> {
+  const email = normaliseEmail(input.email);
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const user = await findCredentials(context.db, email);
+    const { matches, isOutdated } = await context.passwords.examine(user?.password_hash, input.password);
+    if (user === undefined || !matches) throw badCredentials();
+    const stronger = isOutdated ? await hashAgain(context, input.password) : undefined;
+    const opened = await transact(context, async (trx) => {
+      const session = await openSession(trx, caller, user, input.refresh_token);
+      if (session !== undefined && stronger !== undefined) await upgradePassword(trx, caller, user.id, stronger);
+      return session;
+    });
+    if (opened === undefined) continue;
+    await tellRevoked(context, opened.closed);
+    const token = await context.tokens.issue({ user_id: user.id, session_id: opened.session_id });
+    return { token: { ...token, token_type: "bearer" }, cookie: opened.cookie };
+  }
+  throw badCredentials();
 }

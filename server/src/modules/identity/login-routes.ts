@@ -1,14 +1,26 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "#src/platform/context.ts";
 import type { App } from "#src/platform/http/app.ts";
+import { refuseCrossSite } from "#src/platform/http/cross-site.ts";
+import { crossSite } from "#src/platform/http/errors.ts";
+import { callerOf } from "./audit.ts";
 import { badCredentials } from "./errors.ts";
 import { guardLogIn } from "./guard-log-in.ts";
 import { logIn } from "./log-in.ts";
-import { AccessToken, Credentials, KeySet, PasswordGrant } from "./schemas.ts";
+import { readRefreshCookie, setRefreshCookie } from "./refresh-cookie.ts";
+import { AccessToken, Credentials, PasswordGrant } from "./schemas.ts";
 
-const KEYS_MAX_AGE_SECONDS = 300;
+type Exchange = { request: FastifyRequest; reply: FastifyReply };
 
 export async function loginRoutes(app: App, context: Context): Promise<void> {
   const guard = guardLogIn(context);
+  const logInWith = async ({ request, reply }: Exchange, credentials: { email: string; password: string }) => {
+    const input = { ...credentials, refresh_token: readRefreshCookie(request) };
+    const attempt = () => logIn(context, callerOf(request), input);
+    const { token, cookie } = await guard({ request, reply }, input.email, attempt);
+    setRefreshCookie(reply, cookie);
+    return token;
+  };
 
   app.post(
     "/api/v1/users/login",
@@ -16,16 +28,15 @@ export async function loginRoutes(app: App, context: Context): Promise<void> {
       config: { permission: "session.open", problems: [badCredentials] },
       schema: { summary: "Log in", body: Credentials, response: { 200: AccessToken } },
     },
-    async (request, reply) => {
-      const input = { ...request.body, user_agent: request.headers["user-agent"] };
-      return await guard({ request, reply }, input.email, () => logIn(context, input));
-    },
+    async (request, reply) => reply.send(await logInWith({ request, reply }, request.body)),
   );
 
   app.post(
     "/api/v1/auth/login/access-token",
     {
-      config: { permission: "session.open", form: true, problems: [badCredentials] },
+      config: { permission: "session.open", form: true, problems: [badCredentials, crossSite] },
+      // A page of another site can send a form, but no JSON: it could log its visitor in to somebody else's account.
+      onRequest: refuseCrossSite(context.config.publicUrl),
       schema: {
         summary: "Log in as an OAuth 2 client does, with a form",
         body: PasswordGrant,
@@ -34,19 +45,7 @@ export async function loginRoutes(app: App, context: Context): Promise<void> {
     },
     async (request, reply) => {
       const { username: email, password } = request.body;
-      const input = { email, password, user_agent: request.headers["user-agent"] };
-      return await guard({ request, reply }, email, () => logIn(context, input));
-    },
-  );
-
-  app.get(
-    "/.well-known/jwks.json",
-    {
-      config: { permission: "service.read" },
-      schema: { summary: "Read the public keys that verify access tokens (RFC 7517)", response: { 200: KeySet } },
-    },
-    async (_request, reply) => {
-      return reply.header("cache-control", `public, max-age=${KEYS_MAX_AGE_SECONDS}`).send(context.tokens.jwks);
+      return reply.send(await logInWith({ request, reply }, { email, password }));
     },
   );
 }

@@ -55,8 +55,13 @@ function guard(permission: Permission, options: ServerOptions): onRequestHookHan
       return;
     }
     // An async hook would cost every anonymous read a turn of the queue.
-    identify(request, BEARER.exec(authorization)?.[1]).then(done, done);
+    identify(request, bearerOf(request)).then(done, done);
   };
+}
+
+/** The access token that a request was sent with, unread; undefined when there is none. */
+export function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return BEARER.exec(headers.authorization ?? "")?.[1];
 }
 
 function refusal(permission: Permission, user: User | undefined): Problem | undefined {

@@ -14,6 +14,7 @@ export const tooMany = problem("request.too_many", 429, "Too many requests");
 export const headersTooLarge = problem("request.headers_too_large", 431, "The headers are too many or too large");
 export const unauthenticated = problem("auth.required", 401, "This needs a valid access token");
 export const forbidden = problem("auth.forbidden", 403, "Your role does not allow this");
+export const crossSite = problem("request.cross_site", 403, "Other sites' pages may not do this with a cookie");
 export const failed = problem("service.failed", 500, "Something went wrong on our side");
 export const unavailable = problem("service.unavailable", 503, "The service can't do this right now");
 export const outOfTime = problem("service.timeout", 503, "The answer was not ready in time");

@@ -35,6 +35,7 @@ export async function installOpenApi(app: App): Promise<void> {
       components: {
         securitySchemes: {
           bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
+          refresh_cookie: { type: "apiKey", in: "cookie", name: "__Host-rt", description: "set by the login" },
           password: { type: "oauth2", flows: { password: { tokenUrl: TOKEN_PATH, scopes: {} } } },
         },
       },

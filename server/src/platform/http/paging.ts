@@ -18,11 +18,12 @@ const MAX_CURSOR_TEXT = 1_000;
 const CHECKSUM_LENGTH = 8;
 
 /** What a column holds; cursors carry its values as PostgreSQL writes them, a Date would lose the microseconds. */
-type ColumnKind = "integer" | "time" | "text";
+type ColumnKind = "integer" | "time" | "text" | "uuid";
 const KINDS: Record<ColumnKind, RegExp> = {
   integer: /^-?\d{1,16}$/,
   time: /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z$/,
   text: /^[^\0]*$/s,
+  uuid: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
 };
 
 export type ListQuery = { skip: number; limit: number; cursor?: string; sort?: string };
