@@ -3,9 +3,11 @@ import type { Config } from "./config.ts";
 import { catalogueModule } from "./modules/catalogue/module.ts";
 import { createAuthenticator } from "./modules/identity/authenticate.ts";
 import { identityModule } from "./modules/identity/module.ts";
+import { operationsModule } from "./modules/operations/module.ts";
 import { ordersModule } from "./modules/orders/module.ts";
 import type { Context, Module } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
+import { idempotencyData } from "./platform/database/idempotency.ts";
 import { createDatabase } from "./platform/database/database.ts";
 import { migrate, type MigrateOptions } from "./platform/database/migrate.ts";
 import { createPool } from "./platform/database/pool.ts";
@@ -15,6 +17,7 @@ import { armFaults } from "./platform/faults/failpoint.ts";
 import { plantMutant } from "./platform/faults/mutant.ts";
 import { drain } from "./platform/http/draining.ts";
 import type { App } from "./platform/http/app.ts";
+import { counterSweeps } from "./platform/http/counters.ts";
 import { type OpenLimits, openLimits } from "./platform/http/open-limits.ts";
 import { createHttpServer } from "./platform/http/server.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
@@ -29,7 +32,7 @@ import { createMailbox } from "./platform/mail/mailbox.ts";
 import type { Mailer } from "./platform/mail/mailer.ts";
 import { mailSending } from "./platform/mail/send-mail.ts";
 import { createSmtpMailer } from "./platform/mail/smtp.ts";
-import { mailSweeps } from "./platform/mail/stored-mails.ts";
+import { mailData, mailSweeps } from "./platform/mail/stored-mails.ts";
 import { openRedis } from "./platform/redis.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { createRevocations } from "./platform/security/revocations.ts";
@@ -40,10 +43,11 @@ import { createLog, type Log } from "./platform/telemetry/log.ts";
 import { createMetrics, type Metrics } from "./platform/telemetry/metrics.ts";
 import { startStatusServer } from "./platform/telemetry/status-server.ts";
 
-const modules: Module[] = [identityModule, catalogueModule, ordersModule];
+const modules: Module[] = [identityModule, catalogueModule, ordersModule, operationsModule];
 const invariants = [...modules.flatMap((module) => module.checks), ...messagingChecks];
+const personalData = [...modules.flatMap((module) => module.personalData), mailData, idempotencyData];
 const subscriptions = [mailSending, ...modules.flatMap((module) => module.subscriptions)];
-const sweeps = [...messagingSweeps, ...mailSweeps, ...modules.flatMap((module) => module.sweeps)];
+const sweeps = [...messagingSweeps, ...mailSweeps, ...counterSweeps, ...modules.flatMap((module) => module.sweeps)];
 
 /** How long a worker that is asked to stop may finish what it has begun. */
 const WORKER_DRAIN_MS = 8_000;
@@ -85,7 +89,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     mailer: createMailer(config),
     redis,
     revocations: createRevocations({ redis, log }),
-    personalData: modules.flatMap((module) => module.personalData),
+    personalData,
     wake: transport.wake,
   };
   const keysFile = signingKeysFile(config);

@@ -23,6 +23,7 @@ export const PERMISSIONS = {
   "service.read": { roles: "anyone" },
   "account.open": { roles: "anyone" },
   "account.recover": { roles: "anyone" },
+  "account.verify": { roles: "anyone" },
   "account.manage": { roles: EVERYBODY },
   "session.open": { roles: "anyone" },
   "session.renew": { roles: "anyone" },

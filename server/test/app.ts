@@ -19,6 +19,9 @@ type Send = (url: string, body?: unknown, headers?: Record<string, string>) => P
 export type Client = { id: number; get: Send; post: Send; put: Send; patch: Send; delete: Send };
 
 const keys = generateKeys();
+/** Of PASSWORD in operations.ts, made once: hashing it for everybody would be most of what the tests do. */
+const PASSWORD_HASH =
+  "$argon2id$v=19$m=19456,t=2,p=1$jtpaOhFSu32UBQnJ1xzRWQ$BUUGXvGrEvRCiP+53WNoagOpCuthfd0fBBbAx50LtaM";
 const POOL = "4";
 let people = 0;
 
@@ -58,7 +61,7 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     url: database.url,
     config,
     anonymous: clientOf(app, 0, {}),
-    /** A new account with a live session, without the cost of hashing a password. */
+    /** A new account with a live session; its password is PASSWORD, without the cost of hashing it. */
     signUp: (role: Role = "customer") => signUp(app, context, role),
     startWorker: startTestWorker,
     /** Statements outside of transactions so far: each of them takes a connection for itself. */
@@ -70,16 +73,16 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>;
 
-async function signUp(app: App, context: Context, role: Role): Promise<Client & { token: string }> {
+async function signUp(app: App, context: Context, role: Role): Promise<Client & { token: string; email: string }> {
   people += 1;
-  const person = { email: `person-${people}@example.org`, full_name: `Person ${people}`, password_hash: "none" };
+  const person = { email: `person-${people}@example.org`, full_name: `Person ${people}`, password_hash: PASSWORD_HASH };
   const { id } = await context.db.transaction().execute(async (trx) => {
     const user = await insertUser(trx, person);
     return role === "customer" ? user : await updateUser(trx, user.id, { role });
   });
   const session_id = await insertSession(context.db, { user_id: id, user_agent: null, days: 1 });
   const { access_token: token } = await context.tokens.issue({ user_id: id, session_id });
-  return { ...clientOf(app, id, { authorization: `Bearer ${token}` }), token };
+  return { ...clientOf(app, id, { authorization: `Bearer ${token}` }), token, email: person.email };
 }
 
 function clientOf(app: App, id: number, own: Record<string, string>): Client {

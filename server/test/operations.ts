@@ -1,3 +1,4 @@
+import { hashOf, newSeed } from "#src/platform/security/one-time-token.ts";
 import type { Permission } from "#src/permissions.ts";
 import type { Client, TestApp } from "./app.ts";
 
@@ -18,6 +19,7 @@ export type Operation = {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   path: string;
   operationId: string;
+  description: string;
   permission: Permission;
   /** the status of its success */
   success: number;
@@ -26,6 +28,7 @@ export type Operation = {
 };
 type Described = {
   operationId: string;
+  description: string;
   "x-permission": Permission;
   responses: Record<string, unknown>;
   requestBody?: { content: Record<string, { schema: Schema }> };
@@ -39,9 +42,10 @@ export async function listOperations(shop: TestApp): Promise<Operation[]> {
     Object.entries(operations as Record<string, Described>).map(([name, described]) => {
       const method = name.toUpperCase() as Operation["method"];
       const body = described.requestBody?.content["application/json"]?.schema;
-      const { operationId, parameters = [], "x-permission": permission } = described;
+      const { operationId, description, parameters = [], "x-permission": permission } = described;
       const success = Number(Object.keys(described.responses).find((status) => status.startsWith("2")));
-      return { key: `${method} ${path}`, method, path, operationId, permission, success, body, parameters };
+      const key = `${method} ${path}`;
+      return { key, method, path, operationId, description, permission, success, body, parameters };
     }),
   );
 }
@@ -66,7 +70,23 @@ export async function makeKnown(shop: TestApp, owner: Client) {
     .select("id")
     .where("user_id", "=", owner.id)
     .executeTakeFirstOrThrow();
-  return { product, item, order, session, user: owner.id, email: await knownAddress(shop) };
+  const [reset, verification] = [
+    await tokenFor(shop, owner, "password_reset"),
+    await tokenFor(shop, owner, "verify_email"),
+  ];
+  return { product, item, order, session, reset, verification, user: owner.id, email: await knownAddress(shop) };
+}
+
+/** A one-time token as a mail would bring it. */
+async function tokenFor(shop: TestApp, { id: user_id }: Client, purpose: "password_reset" | "verify_email"): Promise<string> {
+  const token = newSeed();
+  const row = { user_id, purpose, hash: hashOf(token), expires_at: "tomorrow" };
+  await shop.db
+    .insertInto("one_time_tokens")
+    .values(row)
+    .onConflict((conflict) => conflict.columns(["user_id", "purpose"]).doUpdateSet({ hash: row.hash }))
+    .execute();
+  return token;
 }
 
 /** The path of an operation with the things in it that are known. */
@@ -101,6 +121,10 @@ export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknow
   }),
   "POST /api/v1/users/login": ({ email }) => ({ email, password: PASSWORD }),
   "POST /api/v1/auth/login/access-token": ({ email }) => ({ username: email, password: PASSWORD }),
+  "POST /api/v1/auth/password-reset": ({ email }) => ({ email }),
+  "POST /api/v1/auth/password-reset/confirm": ({ reset }) => ({ token: reset, new_password: "another horse" }),
+  "POST /api/v1/auth/verify-email": ({ verification }) => ({ token: verification }),
+  "POST /api/v1/users/me/password": () => ({ current_password: PASSWORD, new_password: "another horse" }),
   "PATCH /api/v1/users/me": () => ({ full_name: "Ann Other" }),
   "PATCH /api/v1/users/{id}": () => ({ status: "active" }),
   "POST /api/v1/items": () => ({ title: "Kettle" }),

@@ -63,27 +63,27 @@ export function callerOf(request: FastifyRequest): Caller {
  * account, and with it the meaning. What was tried on a name that nobody has is written without an address.
  * @param entry.user_id whose account it is about; null when there is none of that name
  * @param entry.details ids, numbers and words of our own, never what a client has written
- * @param keyOfAccount that of `entry.user_id`, where it was read with the account: for what must take the same time whether
- * there is such an account or not; null when it has none
+ * @param known the account's key for addresses, or null for none, where it was read already
  * @throws Error for a detail that is anything else: a bug here, and not a client's mistake
  */
 export async function recordAudit(
   db: DbOrTrx,
   caller: Caller,
   entry: AuditEntry,
-  keyOfAccount?: Buffer | null,
+  known?: Buffer | null,
 ): Promise<void> {
   const { action, user_id, details = {} } = entry;
   for (const [name, value] of Object.entries(details)) {
     if (!DETAIL.test(name) || !DETAIL.test(String(value))) throw new Error(`audit ${action}: ${name} is no word`);
   }
   const { correlation_id, user_id: actor_id, address } = caller;
-  const owner = actor_id ?? user_id;
-  const readKey = async (id: number) =>
-    actor_id === null && keyOfAccount !== undefined
-      ? keyOfAccount
-      : await readAuditKey(db, id, randomBytes(AUDIT_KEY_BYTES));
-  const key = address === null || owner === null ? undefined : await readKey(owner);
-  const address_hmac = key && address ? createHmac("sha256", key).update(address).digest() : null;
-  await insertAudit(db, { action, user_id, actor_id, address_hmac, correlation_id, details: JSON.stringify(details) });
+  const key = known === undefined ? await keyOf(db, actor_id ?? user_id) : known;
+  const hmac = key === null || address === null ? null : createHmac("sha256", key).update(address).digest();
+  const entered = { action, user_id, actor_id, address_hmac: hmac, correlation_id };
+  await insertAudit(db, { ...entered, details: JSON.stringify(details) });
+}
+
+async function keyOf(db: DbOrTrx, user_id: number | null): Promise<Buffer | null> {
+  if (user_id === null) return null;
+  return (await readAuditKey(db, user_id, randomBytes(AUDIT_KEY_BYTES))) ?? null;
 }

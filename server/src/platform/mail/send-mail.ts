@@ -1,5 +1,5 @@
 import type { Context } from "#src/platform/context.ts";
-import { type Message, subscribe } from "#src/platform/messaging/event.ts";
+import { asFinal, type Message, subscribe } from "#src/platform/messaging/event.ts";
 import { tokenOf } from "#src/platform/security/one-time-token.ts";
 import { mailQueued, type MailTools, renderMail } from "./mail.ts";
 import { findMail, markSent } from "./stored-mails.ts";
@@ -26,7 +26,9 @@ export const mailSending = subscribe(mailQueued, {
   async act({ payload }: Queued, context: Context) {
     const mail = await findMail(context.db, payload.mail_id);
     if (mail === undefined || mail.sent_at !== null) return;
-    await context.mailer.send({ ...mail, ...renderMail(sendingTools(context), mail) });
+    const content = renderMail(sendingTools(context), mail);
+    if (content === undefined) throw asFinal(new Error(`this version knows no mail like ${mail.id} (${mail.kind})`));
+    await context.mailer.send({ ...mail, ...content });
   },
   async handle(trx, messages) {
     await markSent(

@@ -1,4 +1,5 @@
 import { type Insertable, sql } from "kysely";
+import type { PersonalData } from "#src/platform/context.ts";
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
@@ -40,10 +41,24 @@ export async function markSent(trx: Trx, ids: number[]): Promise<void> {
     .execute();
 }
 
-/** Removes the mails of an account; what is still to be sent of them is not sent any more. */
-export async function forgetMails(trx: Trx, user_id: number): Promise<void> {
-  await trx.deleteFrom("mails").where("user_id", "=", user_id).execute();
-}
+export const mailData: PersonalData = {
+  lists: {
+    // Not what they say: a link in one must open nothing for who has got hold of an export.
+    mails: async (db, user_id, { after = 0, limit }) =>
+      await db
+        .selectFrom("mails")
+        .select(["id", "kind", "recipient", "correlation_id", "created_at", "sent_at"])
+        .where("user_id", "=", user_id)
+        .where("id", ">", Number(after))
+        .orderBy("id")
+        .limit(limit)
+        .execute(),
+  },
+  /** What is still to be sent is not sent any more. */
+  async forget(trx, user_id) {
+    await trx.deleteFrom("mails").where("user_id", "=", user_id).execute();
+  },
+};
 
 const SWEEP_MAILS = `
   DELETE FROM mails WHERE ctid = ANY (ARRAY(

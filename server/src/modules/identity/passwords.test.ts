@@ -1,0 +1,250 @@
+import { createHash } from "node:crypto";
+import { sql } from "kysely";
+import { expect, test } from "vitest";
+import { type Answer, type Client, startApp, type TestApp } from "#test/app.ts";
+import { mailsTo, tokenIn } from "#test/mails.ts";
+import { PASSWORD } from "#test/operations.ts";
+import { PASSWORD_RESET_MINUTES } from "./token-lives.ts";
+
+const NEW_PASSWORD = "a kettle full of tea";
+const RESETS_AN_HOUR = 3;
+const CORRELATED = { "x-correlation-id": "the-same" };
+
+function askForReset(shop: TestApp, email: string): Promise<Answer> {
+  return shop.anonymous.post("/api/v1/auth/password-reset", { email }, CORRELATED);
+}
+
+function confirm(shop: TestApp, token: string, new_password = NEW_PASSWORD): Promise<Answer> {
+  return shop.anonymous.post("/api/v1/auth/password-reset/confirm", { token, new_password });
+}
+
+async function logInStatus(shop: TestApp, email: string, password: string): Promise<number> {
+  return (await shop.anonymous.post("/api/v1/users/login", { email, password })).statusCode;
+}
+
+/** A customer who asked for a reset, and the token of the mail. */
+async function forgetful(shop: TestApp): Promise<Client & { email: string; reset: string }> {
+  const ann = await shop.signUp();
+  await askForReset(shop, ann.email);
+  const [mail] = await mailsTo(shop, ann.email, "password_reset");
+  return { ...ann, reset: tokenIn(mail) };
+}
+
+function comparable({ statusCode, headers, body }: Answer) {
+  const { date: _date, ratelimit: _count, ...rest } = headers;
+  return { statusCode, headers: rest, body };
+}
+
+async function audited(shop: TestApp, user_id: number): Promise<string[]> {
+  const rows = await shop.db
+    .selectFrom("audit_log")
+    .select(["action", "address_hmac"])
+    .where("user_id", "=", user_id)
+    .orderBy("id")
+    .execute();
+  return rows.map(({ action }) => action);
+}
+
+// case 76
+test("who asks for a reset is told the same, whether there is such an account, a disabled one or none", async () => {
+  await using shop = await startApp();
+  const [ann, ben] = [await shop.signUp(), await shop.signUp()];
+  await shop.db.updateTable("users").set({ status: "disabled" }).where("id", "=", ben.id).execute();
+  const known = await askForReset(shop, ann.email);
+  expect(known.statusCode).toBe(202);
+  for (const email of ["nobody@example.org", ben.email]) {
+    expect(comparable(await askForReset(shop, email))).toEqual(comparable(known));
+    expect(await mailsTo(shop, email)).toEqual([]);
+  }
+  const [mail, ...others] = await mailsTo(shop, ann.email);
+  expect(others).toEqual([]);
+  expect(mail).toMatchObject({ kind: "password_reset", correlation_id: "the-same" });
+  expect(await audited(shop, ann.id)).toEqual(["password.reset_requested"]);
+});
+
+// case 76: nothing is sent, and no token made, before the worker does it
+test("the mail of a reset is the worker's work", async () => {
+  await using shop = await startApp({ worker: false });
+  const ann = await shop.signUp();
+  await askForReset(shop, ann.email);
+  expect(await shop.db.selectFrom("mails").selectAll().execute()).toEqual([]);
+  expect(await shop.db.selectFrom("one_time_tokens").selectAll().execute()).toEqual([]);
+});
+
+// cases 65 (its half that is here), 77, 81
+test("a reset sets the password once, ends every session, and tells the account's owner", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  expect((await ann.get("/api/v1/users/me")).statusCode).toBe(200);
+  expect((await confirm(shop, ann.reset)).statusCode).toBe(204);
+  expect((await ann.get("/api/v1/users/me")).statusCode).toBe(401);
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(401);
+  expect(await logInStatus(shop, ann.email, NEW_PASSWORD)).toBe(200);
+  const again = await confirm(shop, ann.reset, "another good password");
+  expect(again).toMatchObject({ statusCode: 422, body: { code: "auth.token_invalid" } });
+  expect(await logInStatus(shop, ann.email, NEW_PASSWORD)).toBe(200);
+  const [notice] = await mailsTo(shop, ann.email, "password_changed");
+  expect(notice?.text).not.toContain("#token=");
+  expect(await audited(shop, ann.id)).toEqual(expect.arrayContaining(["password.reset", "account.verified"]));
+});
+
+// case 78
+test("a newer reset voids the older one", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  await askForReset(shop, ann.email);
+  const [newer] = await mailsTo(shop, ann.email, "password_reset");
+  expect((await confirm(shop, ann.reset)).body["code"]).toBe("auth.token_invalid");
+  expect((await confirm(shop, tokenIn(newer))).statusCode).toBe(204);
+});
+
+// case 79
+test("a reset is good for half an hour and not longer", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  const life = sql<number>`extract(epoch FROM expires_at - created_at)::int`.as("seconds");
+  const { seconds } = await shop.db.selectFrom("one_time_tokens").select(life).executeTakeFirstOrThrow();
+  expect(seconds).toBe(PASSWORD_RESET_MINUTES * 60);
+  await shop.db
+    .updateTable("one_time_tokens")
+    .set({ expires_at: sql`now() - interval '1 ms'` })
+    .execute();
+  expect((await confirm(shop, ann.reset)).body["code"]).toBe("auth.token_invalid");
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(200);
+});
+
+// case 79
+test("of fifty who use one reset at the same time, one sets the password", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  const passwords = Array.from({ length: 50 }, (_, index) => `${NEW_PASSWORD} ${index}`);
+  const answers = await Promise.all(passwords.map((password) => confirm(shop, ann.reset, password)));
+  const winners = passwords.filter((_, index) => answers[index]?.statusCode === 204);
+  expect(winners).toHaveLength(1);
+  const losers = answers.filter(({ statusCode }) => statusCode !== 204);
+  expect(new Set(losers.map(({ body }) => body["code"]))).toEqual(new Set(["auth.token_invalid"]));
+  expect(await logInStatus(shop, ann.email, winners[0] ?? "")).toBe(200);
+  expect(await mailsTo(shop, ann.email, "password_changed")).toHaveLength(1);
+});
+
+// case 80
+test("no row holds a token that could be used, and the link keeps it from servers and referers", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  const [mail] = await mailsTo(shop, ann.email);
+  const link = /\S+#token=\S+/.exec(mail?.text ?? "")?.[0] ?? "";
+  expect(new URL(link).search).toBe("");
+  expect(new URL(link).hash).toBe(`#token=${ann.reset}`);
+  const hash = createHash("sha256").update(ann.reset).digest();
+  expect(await shop.db.selectFrom("one_time_tokens").select("hash").execute()).toEqual([{ hash }]);
+  expect(await tablesWith(shop, ann.reset)).toEqual([]);
+  expect(await tablesWith(shop, ann.email)).toEqual(["mails", "users"]);
+});
+
+// case 81
+test("a fourth reset within an hour is answered like the others, and sends nothing", async () => {
+  await using shop = await startApp();
+  const ann = await shop.signUp();
+  const answers: Answer[] = [];
+  for (let asked = 0; asked < RESETS_AN_HOUR + 2; asked += 1) answers.push(await askForReset(shop, ann.email));
+  for (const answer of answers) expect(comparable(answer)).toEqual(comparable(answers[0] ?? answer));
+  expect(await mailsTo(shop, ann.email)).toHaveLength(RESETS_AN_HOUR);
+});
+
+test("one address asks for so many resets an hour, whoever they are for", async () => {
+  await using shop = await startApp({ worker: false, env: { RATE_LIMIT_SCALE: "1" } });
+  const statuses: number[] = [];
+  for (let asked = 0; asked < 21; asked += 1) {
+    statuses.push((await askForReset(shop, `person-${asked}@example.net`)).statusCode);
+  }
+  expect(statuses).toEqual([...Array.from({ length: 20 }, () => 202), 429]);
+});
+
+test("a password that is refused does not use up the token", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  const refused = await confirm(shop, ann.reset, "password");
+  expect(refused).toMatchObject({
+    statusCode: 422,
+    body: { code: "request.invalid", errors: [{ path: "new_password" }] },
+  });
+  expect((await confirm(shop, ann.reset)).statusCode).toBe(204);
+});
+
+test("a token is good for its own purpose and for an account that may act", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  const verified = await shop.anonymous.post("/api/v1/auth/verify-email", { token: ann.reset });
+  expect(verified.body["code"]).toBe("auth.token_invalid");
+  expect((await confirm(shop, "a token that somebody made up")).body["code"]).toBe("auth.token_invalid");
+  await shop.db.updateTable("users").set({ status: "disabled" }).where("id", "=", ann.id).execute();
+  expect((await confirm(shop, ann.reset)).body["code"]).toBe("auth.token_invalid");
+});
+
+test("who knows the password changes it, and the other devices are out", async () => {
+  await using shop = await startApp();
+  const ann = await shop.signUp();
+  const { body } = await shop.anonymous.post("/api/v1/users/login", { email: ann.email, password: PASSWORD });
+  const other = { authorization: `Bearer ${String(body["access_token"])}` };
+  const change = { current_password: PASSWORD, new_password: NEW_PASSWORD };
+  expect((await ann.post("/api/v1/users/me/password", change)).statusCode).toBe(204);
+  expect((await shop.anonymous.get("/api/v1/users/me", undefined, other)).statusCode).toBe(401);
+  expect((await ann.get("/api/v1/users/me")).statusCode).toBe(200);
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(401);
+  expect(await logInStatus(shop, ann.email, NEW_PASSWORD)).toBe(200);
+  expect(await mailsTo(shop, ann.email, "password_changed")).toHaveLength(1);
+  expect(await audited(shop, ann.id)).toContain("password.changed");
+});
+
+test("a change of the password voids a reset that is on its way", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  await ann.post("/api/v1/users/me/password", { current_password: PASSWORD, new_password: NEW_PASSWORD });
+  expect((await confirm(shop, ann.reset, "another good password")).body["code"]).toBe("auth.token_invalid");
+});
+
+test("the sixth wrong guess at the current password has to wait, and so has the right one", async () => {
+  await using shop = await startApp();
+  const ann = await shop.signUp();
+  const change = (current_password: string) =>
+    ann.post("/api/v1/users/me/password", { current_password, new_password: NEW_PASSWORD });
+  for (let guess = 0; guess < 5; guess += 1) {
+    expect((await change(`guess number ${guess}`)).body["code"]).toBe("auth.wrong_password");
+  }
+  const throttled = await change(PASSWORD);
+  expect(throttled.statusCode).toBe(429);
+  expect(Number(throttled.headers["retry-after"])).toBeGreaterThan(0);
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(200);
+});
+
+test("a common password is refused for a new one, and nothing changes", async () => {
+  await using shop = await startApp();
+  const ann = await shop.signUp();
+  const change = { current_password: PASSWORD, new_password: "password" };
+  const refused = await ann.post("/api/v1/users/me/password", change);
+  expect(refused).toMatchObject({ statusCode: 422, body: { errors: [{ path: "new_password" }] } });
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(200);
+});
+
+test("of two changes of one password at the same time, one wins", async () => {
+  await using shop = await startApp();
+  const ann = await shop.signUp();
+  const change = (new_password: string) =>
+    ann.post("/api/v1/users/me/password", { current_password: PASSWORD, new_password });
+  const answers = await Promise.all([change("the first of the two"), change("the second of the two")]);
+  expect(answers.map(({ statusCode }) => statusCode).toSorted()).toEqual([204, 422]);
+});
+
+/** The tables of which some row has this text somewhere. */
+async function tablesWith(shop: TestApp, text: string): Promise<string[]> {
+  const { rows: tables } = await sql<{ name: string }>`
+    SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`.execute(shop.db);
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await sql`SELECT 1 FROM ${sql.table(name)} t WHERE strpos(t::text, ${text}) > 0 LIMIT 1`.execute(
+      shop.db,
+    );
+    if (rows.rows.length > 0) found.push(name);
+  }
+  return found;
+}
