@@ -28,7 +28,7 @@ export async function installOpenApi(app: App): Promise<void> {
         title: "Shopfloor",
         version: "1.0.0",
         description:
-          "The backend for a shop. Errors are problems (RFC 9457); each `code` has a page under /docs/errors.",
+          "The backend for a shop. Errors are problems (RFC 9457); each `code` has a page under /docs/errors. Who may do what stands in the table at /docs/permissions and as `x-permission` at each operation.",
       },
       // Relative, so that "Try it out" speaks to the host that showed the page, whatever its name is.
       servers: [{ url: "/" }],

@@ -11,6 +11,7 @@ import { healthRoutes } from "./health.ts";
 import { isAfterLast, makeLast } from "./last-request.ts";
 import { installMethodTable } from "./not-found.ts";
 import { installOpenApi } from "./openapi.ts";
+import { permissionPage } from "./permission-page.ts";
 import { problemPages } from "./problem-pages.ts";
 import { mistakeInHead } from "./request-checks.ts";
 import { installTrafficLimits } from "./traffic-limits.ts";
@@ -30,7 +31,7 @@ const NODE_MAX_HEADERS = 2_000;
 
 /**
  * The edge, once for all routes: identifiers, time-outs, strict input, who may do what, problems, limits, documentation.
- * Routes are registered on the result; each must say `config: { access }`, else the start fails.
+ * Routes are registered on the result; each must say `config: { permission }`, else the start fails.
  */
 export async function createHttpServer(options: ServerOptions): Promise<App> {
   const begin = exchangeStarter(options);
@@ -82,6 +83,7 @@ export async function createHttpServer(options: ServerOptions): Promise<App> {
   installTrafficLimits(app, options);
   await installOpenApi(app);
   problemPages(app);
+  permissionPage(app);
   installDeadlines(app, options.handlerLimitMs ?? HANDLER_LIMIT_MS);
   await app.register(async (scope) => healthRoutes(scope, options));
   return app;
