@@ -5,6 +5,8 @@ import {
   RateLimiterPostgres,
   RateLimiterRedis,
 } from "rate-limiter-flexible";
+import type { Sweep } from "#src/platform/database/sweep.ts";
+import { named } from "#src/platform/database/statement.ts";
 import type { Redis } from "#src/platform/redis.ts";
 
 const TABLE = "rate_limits";
@@ -45,6 +47,18 @@ export function countInRedis(redis: Pick<Redis, "client">, instead: Counters): C
       insuranceLimiter: instead(limit),
     });
 }
+
+const SWEEP_ENDED = `DELETE FROM rate_limits WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM rate_limits WHERE expire < extract(epoch FROM now()) * 1000
+  LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1`;
+
+/** Windows that have ended: they count for nothing, but would stay. */
+export const counterSweeps: Sweep[] = [
+  {
+    name: TABLE,
+    deleteBatch: async (db, limit) => (await named(db, "sweep_rate_limits", SWEEP_ENDED, [limit])).length,
+  },
+];
 
 function optionsOf({ name, points, windowSeconds }: Parameters<Counters>[0]) {
   return { points, duration: windowSeconds, keyPrefix: `limit:${name}` };

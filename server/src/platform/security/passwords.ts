@@ -3,23 +3,26 @@ import { Worker } from "node:worker_threads";
 import { problem } from "#src/platform/http/problem.ts";
 
 export type Passwords = {
-  /** @returns the Argon2id hash in PHC form; @throws hashingBusy (503) when too many wait */
+  /** @returns the Argon2id hash of the NFKC form, in PHC form; @throws hashingBusy (503) when too many wait */
   hash(password: string): Promise<string>;
   /** An absent hash takes the same time as a wrong password, so that nobody can measure who has an account. */
   verify(hash: string | undefined, password: string): Promise<boolean>;
+  /**
+   * The same, and whether the hash is of an older kind (bcrypt, or Argon2 with less than today's parameters), which
+   * should be replaced now that the password is at hand.
+   */
+  examine(hash: string | undefined, password: string): Promise<{ matches: boolean; isOutdated: boolean }>;
   close(): Promise<void>;
 };
 
-export type HashingTask = { id: number; password: string; hash: string | undefined };
-export type HashingResult = { id: number; hash: string; matches: boolean } | { id: number; error: string };
+/** `stored`: what to compare with, null for a name that nobody has; undefined: make a hash. */
+export type HashingTask = { id: number; password: string; stored: string | null | undefined };
+type Done = { hash: string } | { matches: boolean; isOutdated: boolean } | { error: string };
+export type HashingResult = { id: number } & Done;
 
 /** About 100 hashes a second and thread: whoever waits longer than 2 s is better told to come again. */
 const MAX_WAITING = 200;
 const RETRY_AFTER_SECONDS = 2;
-
-// Made with the parameters of hashing-thread.ts from 32 random bytes that nobody has kept.
-const NOBODYS_HASH =
-  "$argon2id$v=19$m=19456,t=2,p=1$PtrP72B9gXU8l+A4r2CV7w$nyQQepO1W1VpXnXH3uVLSN1PAVmH6QTvp0PYABgjotE";
 
 export const hashingBusy = problem("auth.busy", 503, "Too many people are logging in at this moment");
 
@@ -45,7 +48,12 @@ export function createPasswords(threads = Math.max(1, availableParallelism() - 1
     });
     thread.on("error", (error) => {
       all.delete(thread);
-      for (const [id, one] of waiting) if (!queue.some((task) => task.id === id)) one.reject(error);
+      for (const [id, one] of waiting) {
+        if (queue.some((task) => task.id === id)) continue;
+        waiting.delete(id);
+        one.reject(error);
+      }
+      next();
     });
     all.add(thread);
     return thread;
@@ -62,23 +70,29 @@ export function createPasswords(threads = Math.max(1, availableParallelism() - 1
     }
   }
 
-  async function run(password: string, hash: string | undefined): Promise<{ hash: string; matches: boolean }> {
+  async function run(password: string, stored: string | null | undefined): Promise<Done> {
     if (queue.length >= MAX_WAITING) throw hashingBusy({ headers: { "retry-after": String(RETRY_AFTER_SECONDS) } });
     const id = nextId++;
     const done = new Promise<HashingResult>((resolve, reject) => waiting.set(id, { resolve, reject }));
-    queue.push({ id, password, hash });
+    queue.push({ id, password, stored });
     next();
-    const result = await done;
-    if ("error" in result) throw new Error(`hashing failed: ${result.error}`);
-    return result;
+    return await done;
+  }
+
+  async function examine(hash: string | undefined, password: string) {
+    const result = await run(password, hash ?? null);
+    if ("matches" in result) return { matches: result.matches, isOutdated: result.isOutdated };
+    throw new Error(`a password could not be verified: ${"error" in result ? result.error : "no answer"}`);
   }
 
   return {
-    hash: async (password) => (await run(password, undefined)).hash,
-    async verify(hash, password) {
-      const { matches } = await run(password, hash ?? NOBODYS_HASH);
-      return matches && hash !== undefined;
+    async hash(password) {
+      const result = await run(password, undefined);
+      if ("hash" in result) return result.hash;
+      throw new Error(`a password could not be hashed: ${"error" in result ? result.error : "no answer"}`);
     },
+    verify: async (hash, password) => (await examine(hash, password)).matches,
+    examine,
     async close() {
       await Promise.all([...all].map((thread) => thread.terminate()));
     },
