@@ -30,15 +30,16 @@ export type Context = TransactContext & {
   personalData: PersonalData[];
 };
 
-/** What a module holds about a person, for the one who wants to see it or to be forgotten. */
+/** What a part of the server holds about people, for those who want to see it or to be forgotten. */
 export type PersonalData = {
-  /** the name of this part in an export */
-  name: string;
-  /** everything about this user, as JSON */
-  export(db: Db, user_id: number): Promise<unknown>;
+  /** by their names in an export, which are those of the tables */
+  lists: Record<string, ReadList>;
   /** Removes what tells who it was; what others still need stays, without a name. */
   forget(trx: Trx, user_id: number): Promise<void>;
 };
+/** Reads what is held about a user: in ascending order of the ids, from the one after `after` on, at most `limit`. */
+export type ReadList = (db: Db, user_id: number, page: ListPage) => Promise<{ id: number | string }[]>;
+export type ListPage = { after: number | string | undefined; limit: number };
 
 /** A module as `app.ts` sees it. */
 export type Module = {

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { violates } from "#src/platform/database/errors.ts";
-import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { ListPage } from "#src/platform/context.ts";
+import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { skuTaken } from "./errors.ts";
 import type { Item, Product } from "./schemas.ts";
 
@@ -98,4 +99,21 @@ export async function archiveItem(trx: Trx, id: number): Promise<void> {
     .set({ status: "archived", version: sql`version + 1`, updated_at: sql`now()` })
     .where("id", "=", id)
     .execute();
+}
+
+/** All items of a user, archived ones too, for an export. */
+export async function listItemsOf(db: Db, owner_id: number, { after = 0, limit }: ListPage) {
+  return await db
+    .selectFrom("items")
+    .select([...ITEM_COLUMNS, "status"])
+    .where("owner_id", "=", owner_id)
+    .where("id", ">", Number(after))
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+}
+
+/** Removes what a user has listed that is not sold from the shop's stock, and so is in no order. */
+export async function deleteOwnItems(trx: Trx, owner_id: number): Promise<void> {
+  await trx.deleteFrom("items").where("owner_id", "=", owner_id).where("tracked", "=", false).execute();
 }

@@ -1,4 +1,5 @@
-import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { ListPage } from "#src/platform/context.ts";
+import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
 import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { StockRequest } from "./allocate.ts";
@@ -133,6 +134,18 @@ export async function writeAdjustment(trx: Trx, adjustment: Adjustment) {
 
 export function selectMovements(db: DbOrTrx, item_id: number) {
   return db.selectFrom("stock_movements").selectAll().where("item_id", "=", item_id);
+}
+
+/** What a user has changed in the stock by hand, for an export. */
+export async function listMovementsOf(db: Db, user_id: number, { after = 0, limit }: ListPage) {
+  return await db
+    .selectFrom("stock_movements")
+    .select(["id", "item_id", "kind", "on_hand_delta", "reason", "correlation_id", "created_at"])
+    .where("user_id", "=", user_id)
+    .where("id", ">", Number(after))
+    .orderBy("id")
+    .limit(limit)
+    .execute();
 }
 
 /** Whether an order ever held some of this item; then it has a history and can't just vanish. */

@@ -5,6 +5,8 @@ import { auditRoutes } from "./audit-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { passwordResetRequested, userRegistered } from "./events.ts";
 import { loginRoutes } from "./login-routes.ts";
+import { identityData } from "./personal-data.ts";
+import { personalDataRoutes } from "./personal-data-routes.ts";
 import { sessionRoutes } from "./session-routes.ts";
 import { sessionSweeps } from "./session-repository.ts";
 import { userRoutes } from "./user-routes.ts";
@@ -19,7 +21,7 @@ const TOKENS_BATCH = 20;
 
 export const identityModule: Module = {
   name: "identity",
-  personalData: [],
+  personalData: [identityData],
   checks: [],
   sweeps: [...sessionSweeps, ...tokenSweeps],
   async routes(app, context) {
@@ -29,6 +31,7 @@ export const identityModule: Module = {
     await keyRoutes(app, context);
     await userRoutes(app, context);
     await auditRoutes(app, context);
+    await personalDataRoutes(app, context);
     await passwordRoutes(app, context);
     await verificationRoutes(app, context);
   },

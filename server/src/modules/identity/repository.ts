@@ -23,7 +23,8 @@ export async function insertUser(
 }
 
 export async function findUser(db: DbOrTrx, id: number): Promise<User | undefined> {
-  const row = await db.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).executeTakeFirst();
+  const users = db.selectFrom("users").select(USER_COLUMNS).where("deleted_at", "is", null);
+  const row = await users.where("id", "=", id).executeTakeFirst();
   return row;
 }
 
@@ -55,7 +56,8 @@ export async function lockLogin(trx: Trx, account: { id: number; password_hash: 
 
 /** Holds the row until the transaction ends, so that the version that was compared is the one that is changed. */
 export async function lockUser(trx: Trx, id: number): Promise<User | undefined> {
-  const row = await trx.selectFrom("users").select(USER_COLUMNS).where("id", "=", id).forUpdate().executeTakeFirst();
+  const users = trx.selectFrom("users").select(USER_COLUMNS).where("deleted_at", "is", null);
+  const row = await users.where("id", "=", id).forUpdate().executeTakeFirst();
   return row;
 }
 

@@ -3,16 +3,7 @@ import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import type { Role } from "#src/permissions.ts";
 import type { Account, AccountStatus } from "./schemas.ts";
 
-const ACCOUNT_COLUMNS = [
-  "id",
-  "email",
-  "full_name",
-  "role",
-  "status",
-  "version",
-  "created_at",
-  "updated_at",
-] as const;
+const ACCOUNT_COLUMNS = ["id", "email", "full_name", "role", "status", "version", "created_at", "updated_at"] as const;
 
 /** Any number; all who hold it wait for each other. */
 const ADMINS_LOCK = 7_310_554;

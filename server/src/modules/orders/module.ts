@@ -2,6 +2,7 @@ import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { orderChecks } from "./checks.ts";
 import { orderPlaced } from "./events.ts";
+import { orderData } from "./personal-data.ts";
 import { rejectUnprocessable, reserveOrders } from "./reserve-orders.ts";
 import { orderRoutes } from "./routes.ts";
 
@@ -10,7 +11,7 @@ const RESERVING_BATCH = 200;
 
 export const ordersModule: Module = {
   name: "orders",
-  personalData: [],
+  personalData: [orderData],
   checks: orderChecks,
   sweeps: [],
   routes: orderRoutes,

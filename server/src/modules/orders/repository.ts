@@ -154,12 +154,18 @@ function groupByOrder<Row extends { order_id: number }>(rows: Row[]): Map<number
 export async function findOrder(db: DbOrTrx, id: number): Promise<Order | undefined> {
   const row = await selectOrders(db).where("id", "=", id).executeTakeFirst();
   if (row === undefined) return undefined;
-  const lines = await listLines(db, [id]);
-  const history = await db
+  const [lines, histories] = [await listLines(db, [id]), await listHistories(db, [id])];
+  return { ...row, items: lines.get(id) ?? [], history: histories.get(id) ?? [] } as Order;
+}
+
+/** What became of each of these orders, oldest first. */
+export async function listHistories(db: DbOrTrx, order_ids: number[]) {
+  if (order_ids.length === 0) return new Map<number, never>();
+  const rows = await db
     .selectFrom("order_events")
-    .select(["status", "actor_id", "occurred_at"])
-    .where("order_id", "=", id)
+    .select(["order_id", "status", "actor_id", "occurred_at"])
+    .where("order_id", "in", order_ids)
     .orderBy("id")
     .execute();
-  return { ...row, items: lines.get(id) ?? [], history } as Order;
+  return groupByOrder(rows);
 }

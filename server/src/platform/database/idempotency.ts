@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { PersonalData } from "#src/platform/context.ts";
 import { isMutant } from "#src/platform/faults/mutant.ts";
 import { problem } from "#src/platform/http/problem.ts";
 import type { Trx } from "./database.ts";
@@ -55,6 +56,14 @@ export function answerOf<Body>(claim: Claim<Body>): Answer<Body> | undefined {
   if (claim === "other_body") throw keyReused();
   return claim;
 }
+
+/** Stored answers are copies for a day of what is told elsewhere; they say what their user has written. */
+export const idempotencyData: PersonalData = {
+  lists: {},
+  async forget(trx, user_id) {
+    await trx.deleteFrom("idempotency_keys").where("user_id", "=", user_id).execute();
+  },
+};
 
 type StoredAnswer = { status: number; location: string | null; body: unknown; fingerprint: string };
 type ClaimRow = { ord: number; locked: boolean } & (StoredAnswer | { [K in keyof StoredAnswer]: null });

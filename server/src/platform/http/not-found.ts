@@ -8,25 +8,44 @@ import type { App } from "./app.ts";
  */
 export function installMethodTable(app: App): void {
   const patterns = new Map<string, string[]>();
+  const plain = new Map<string, Set<string>>();
   let table: [method: string, paths: RegExp][] = [];
   app.addHook("onRoute", (route) => {
     for (const method of [route.method].flat()) {
       patterns.set(method, [...(patterns.get(method) ?? []), patternOf(route.url)]);
+      if (!/[:*]/.test(route.url)) plain.set(route.url, (plain.get(route.url) ?? new Set()).add(method));
     }
   });
   app.addHook("onReady", async () => {
     table = [...patterns].map(([method, urls]) => [method, new RegExp(`^(?:${urls.join("|")})$`)]);
   });
 
-  function refusal(url: string): Problem {
-    const path = url.split("?", 1)[0] ?? "";
-    const allowed = table.filter(([, paths]) => paths.test(path)).map(([method]) => method);
+  // A path that is written out is that path, with whatever method: "register" in /users/register is nobody's id.
+  function methodsOf(path: string): string[] {
+    return [...(plain.get(path) ?? table.filter(([, paths]) => paths.test(path)).map(([method]) => method))];
+  }
+
+  function refusal(path: string): Problem {
+    const allowed = methodsOf(path);
     return allowed.length === 0 ? unknownPath() : wrongMethod({ headers: { allow: allowed.toSorted().join(", ") } });
   }
-  app.addHook("onRequest", (request, _reply, done) => done(request.is404 ? refusal(request.url) : undefined));
-  app.setNotFoundHandler((request) => {
-    throw refusal(request.url);
+
+  function isShadowed(route: string | undefined, path: string): boolean {
+    return route !== undefined && route !== path && plain.has(path);
+  }
+
+  app.addHook("onRequest", (request, _reply, done) => {
+    const path = pathOf(request.url);
+    done(request.is404 || isShadowed(request.routeOptions.url, path) ? refusal(path) : undefined);
   });
+  app.setNotFoundHandler((request) => {
+    throw refusal(pathOf(request.url));
+  });
+}
+
+function pathOf(url: string): string {
+  const end = url.indexOf("?");
+  return end === -1 ? url : url.slice(0, end);
 }
 
 // Parameters match up to the next slash, a star the rest; the dots of "openapi.json" are plain dots.
