@@ -1,7 +1,7 @@
 import { addKey, promoteKey, retireKeys, stateOf } from "#src/platform/security/rotate-keys.ts";
 import {
+  findSigningKeys,
   generateSigningKey,
-  loadSecrets,
   rewriteSigningKeys,
   type SigningKey,
   signingKeysFile,
@@ -21,10 +21,10 @@ const LABEL_WIDTH = 14;
  */
 export async function rotateKeys(step: RotationStep, options: { now?: true; print?: true }): Promise<void> {
   const config = loadConfig();
-  const { signing_keys } = await loadSecrets(config);
+  const current = await findSigningKeys(config);
   const file = signingKeysFile(config);
   if (step === "status") {
-    describe(signing_keys, file);
+    describe(current, file);
     return;
   }
   const fresh = await generateSigningKey();
@@ -38,7 +38,7 @@ export async function rotateKeys(step: RotationStep, options: { now?: true; prin
     describe(await rewriteSigningKeys(file, change), file);
     return;
   }
-  const keys = change(signing_keys);
+  const keys = change(current);
   console.log(`SIGNING_KEYS='${JSON.stringify(keys)}'`);
   describe(keys, undefined);
 }

@@ -41,9 +41,18 @@ export function signingKeysFile(config: Config): string | undefined {
   return config.signingKeys === undefined ? path.join(config.dataDir, FILE) : undefined;
 }
 
-/** Reads the keys anew from that file, alone or among the other secrets. @throws a mistake when there are none in it */
+/** Reads the keys from that file, where they stand alone or among the other secrets. @throws a mistake when there are none */
 export async function readSigningKeys(file: string): Promise<SigningKey[]> {
-  return keysIn(await readFile(file, "utf8"), file);
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw mistake(`${file} cannot be read (${codeOf(error)}); a first start makes it`, error);
+  });
+  return keysIn(text, file);
+}
+
+/** The keys that a process would start with now; none are made. @throws a mistake when there are none */
+export async function findSigningKeys(config: Config): Promise<SigningKey[]> {
+  const file = signingKeysFile(config);
+  return file === undefined ? parseKeys(config.signingKeys ?? "", "SIGNING_KEYS") : await readSigningKeys(file);
 }
 
 /**
@@ -66,16 +75,16 @@ export async function rewriteSigningKeys(
     await lock.chown(uid, gid);
     const text = await readFile(file, "utf8");
     const keys = change(keysIn(text, file));
-    const stored: unknown = JSON.parse(text);
-    await lock.writeFile(
-      JSON.stringify(Array.isArray(stored) ? keys : { ...Object(stored), signing_keys: keys }, null, 2),
-    );
+    const stored = text.trimStart().startsWith("{") ? { ...membersOf(text), signing_keys: keys } : keys;
+    await lock.writeFile(`${JSON.stringify(stored, null, 2)}\n`);
     await lock.sync();
     await rename(draft, file);
     return keys;
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
   } finally {
     await lock.close();
-    await rm(draft, { force: true });
   }
 }
 
@@ -130,8 +139,16 @@ async function readSecrets(file: string): Promise<Secrets | undefined> {
 }
 
 function keysIn(text: string, file: string): SigningKey[] {
-  const keys = /^\s*\{/.test(text) ? JSON.stringify((JSON.parse(text) as Partial<Secrets>).signing_keys) : text;
-  return parseKeys(keys, file);
+  return parseKeys(/^\s*\{/.test(text) ? JSON.stringify(membersOf(text)["signing_keys"] ?? null) : text, file);
+}
+
+function membersOf(text: string): Record<string, unknown> {
+  try {
+    return { ...Object(JSON.parse(text)) };
+  } catch {
+    // Half of a file: whoever writes it in place is not done yet.
+    return {};
+  }
 }
 
 function parseKeys(text: string, source: string): SigningKey[] {
