@@ -14,7 +14,7 @@ export async function mailsTo(shop: TestApp, recipient: string, kind?: string): 
   await shop.drained();
   const staff = await shop.signUp("staff");
   const query = new URLSearchParams({ recipient, ...(kind !== undefined && { kind }) });
-  return (await staff.get(`/api/v1/operations/mails?${query}`)).body["data"] as SeenMail[];
+  return (await staff.get(`/api/v1/operations/mails?${query.toString()}`)).body["data"] as SeenMail[];
 }
 
 /** The token that a mail's link carries. */
@@ -22,4 +22,9 @@ export function tokenIn(mail: { text: string } | undefined): string {
   const token = /#token=([\w-]{43})$/m.exec(mail?.text ?? "")?.[1];
   if (token === undefined) throw new Error(`there is no link with a token in: ${mail?.text}`);
   return token;
+}
+
+/** Makes the consumers known, as `migrate` does: what is queued from now on waits for the worker that is to come. */
+export async function registerConsumers(shop: TestApp): Promise<void> {
+  await using _worker = await shop.startWorker();
 }

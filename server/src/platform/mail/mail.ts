@@ -53,7 +53,7 @@ export function defineMail<Schema extends TSchema>(
       return first === undefined ? "does not match" : `${first.instancePath || "params"} ${first.message}`;
     },
   };
-  declared.set(kind, type as MailType<TSchema>);
+  declared.set(kind, type);
   return type;
 }
 

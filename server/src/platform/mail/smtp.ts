@@ -21,8 +21,9 @@ const ENHANCED_STATUS = /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b/;
  * a 5xx to the recipient or the content (section 4.2.1) is final.
  * @param options.url `smtp://`, with STARTTLS where the server has it, or `smtps://`; a password goes over TLS or loopback only
  * @param options.from as in `Shop <shop@example.com>`
+ * @param options.limitMs for all of one mail; 20 s when absent
  */
-export function createSmtpMailer(options: { url: string; from: string }): Mailer {
+export function createSmtpMailer(options: { url: string; from: string; limitMs?: number }): Mailer {
   const { hostname, username } = new URL(options.url);
   const transport = createTransport({
     url: options.url,
@@ -41,7 +42,7 @@ export function createSmtpMailer(options: { url: string; from: string }): Mailer
   transport.on("error", () => undefined);
   return {
     async send(mail) {
-      const signal = AbortSignal.timeout(SEND_LIMIT_MS);
+      const signal = AbortSignal.timeout(options.limitMs ?? SEND_LIMIT_MS);
       try {
         await transport.sendMail({ ...messageOf(mail, options.from), signal });
       } catch (error) {
