@@ -71,7 +71,7 @@ test("normalising never fails and changes nothing the second time", () => {
   fc.assert(
     fc.property(around, around, (local, domain) => {
       const once = normaliseEmail(`${local}@${domain}`);
-      if (!isRefused(once)) expect(normaliseEmail(once)).toBe(once);
+      expect(isRefused(once) || normaliseEmail(once) === once).toBe(true);
     }),
   );
 });

@@ -5,7 +5,7 @@ import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { callerOf, recordAudit } from "./audit.ts";
 import { normaliseEmail } from "./email.ts";
 import { badCredentials } from "./errors.ts";
-import { findUserIdByEmail } from "./repository.ts";
+import { findSubject } from "./repository.ts";
 
 const WINDOW_SECONDS = 600;
 const FAILURES_PER_ACCOUNT = 5;
@@ -30,10 +30,17 @@ export function guardLogIn(context: Context): Guard {
   const byAccount = context.limits.create({ name: "login-account", points: FAILURES_PER_ACCOUNT, windowSeconds });
 
   async function record(request: FastifyRequest, action: "login.failed" | "login.throttled", account: string | null) {
-    const user_id = account === null ? null : ((await findUserIdByEmail(context.db, account)) ?? null);
     const limit = account === null ? "address" : "account";
     const details = action === "login.throttled" ? { limit } : {};
-    await recordAudit(context.db, callerOf(request), { action, user_id, details });
+    // As many statements for a name that nobody has as for one that somebody has: the time must not tell them apart.
+    const subject = account === null ? undefined : await findSubject(context.db, account);
+    const entry = { action, user_id: subject?.id ?? null, details };
+    await recordAudit(
+      context.db,
+      callerOf(request),
+      entry,
+      subject === undefined ? null : (subject.audit_key ?? undefined),
+    );
   }
 
   return async ({ request, reply }, email, attempt) => {

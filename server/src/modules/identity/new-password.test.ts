@@ -68,7 +68,7 @@ test("the account's own address, or what stands before its @, is no password for
 
 test("random passwords are hardly ever called common, and judging any takes no time worth mentioning", () => {
   const letters = fc.string({
-    unit: fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz0123456789"),
+    unit: fc.constantFrom(...Array.from("abcdefghijklmnopqrstuvwxyz0123456789")),
     minLength: 10,
     maxLength: 10,
   });

@@ -20,7 +20,7 @@ export function acceptPassword(password: string, path: string, email?: string): 
 
 function objection(password: string, email: string | undefined): string | undefined {
   // Characters as people count them: an emoji outside of the basic plane is one, though it takes two code units.
-  const length = [...password].length;
+  const { length } = Array.from(password);
   if (length < MIN_PASSWORD_LENGTH) return `must NOT have fewer than ${MIN_PASSWORD_LENGTH} characters`;
   if (length > MAX_PASSWORD_LENGTH) return `must NOT have more than ${MAX_PASSWORD_LENGTH} characters`;
   if (isCommonPassword(password)) return "is one of the passwords that are guessed first; choose another";

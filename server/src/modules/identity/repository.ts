@@ -71,6 +71,14 @@ export async function updateUser(db: DbOrTrx, id: number, change: { full_name?: 
   return row;
 }
 
+/** Whose failed login is written down, and with which key, in one statement for a name that nobody has as well. */
+export async function findSubject(
+  db: Db,
+  email: string,
+): Promise<{ id: number; audit_key: Buffer | null } | undefined> {
+  return await db.selectFrom("users").select(["id", "audit_key"]).where("email", "=", email).executeTakeFirst();
+}
+
 export async function findUserIdByEmail(db: Db, email: string): Promise<number | undefined> {
   return (await db.selectFrom("users").select("id").where("email", "=", email).executeTakeFirst())?.id;
 }

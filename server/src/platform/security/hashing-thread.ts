@@ -46,11 +46,15 @@ function verify(stored: string | null, password: string): { matches: boolean; is
 function kindOf(stored: string): "current" | "outdated" | "bcrypt" | "unusable" {
   const bcryptCost = Number(BCRYPT_FORM.exec(stored)?.[1]);
   if (bcryptCost >= CHEAPEST_BCRYPT_COST && bcryptCost <= DEAREST.bcryptCost) return "bcrypt";
+  return kindOfArgon2(stored);
+}
+
+function kindOfArgon2(stored: string): "current" | "outdated" | "unusable" {
   const [, type, ...numbers] = ARGON2_FORM.exec(stored) ?? [];
   const [version = 0, memory = 0, time = 0] = numbers.map(Number);
   if (type === undefined || memory > DEAREST.memoryCost || time > DEAREST.timeCost) return "unusable";
-  const isWeaker = memory < ARGON2.memoryCost || time < ARGON2.timeCost;
-  return type !== "argon2id" || version !== ARGON2_VERSION || isWeaker ? "outdated" : "current";
+  const isOfToday = type === "argon2id" && version === ARGON2_VERSION;
+  return isOfToday && memory >= ARGON2.memoryCost && time >= ARGON2.timeCost ? "current" : "outdated";
 }
 
 // Hashes that were made elsewhere are of the password as it was typed, so that is tried as well. Of more than 72 bytes
