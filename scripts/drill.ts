@@ -1,5 +1,5 @@
 // The long run: kills under load until there are a thousand of them, every planted defect, every crash one by one.
-//   scripts/node scripts/drill.ts [--kills 1000] [--seed N] [--only kills|crashes|supervisor|mutants]
+//   scripts/node scripts/drill.ts [--kills 1000] [--seed N] [--only kills|crashes|sessions|supervisor|mutants]
 // Ctrl-C ends it after the strikes that are under way, and what happened until then is judged.
 import { execFileSync, spawn } from "node:child_process";
 import path from "node:path";
@@ -19,6 +19,8 @@ const HITS_WANTED = 50;
 const REDELIVERIES_WANTED = 200;
 const FULL_DRILL = 1_000;
 const RETRIED_ORDERS = 100;
+const SESSION_KILLS = 100;
+const SESSION_LOGOUTS = 20;
 const SUPERVISOR_KILLS = 20;
 
 const { values } = parseArgs({
@@ -39,7 +41,7 @@ process.once("SIGINT", () => {
 let failed = 0;
 console.log(`seed ${seed}, commit ${commit()}, node ${process.version}; --seed ${seed} repeats the schedule`);
 if (isWanted("kills")) failed += await killMany();
-for (const suite of ["crashes", "supervisor", "mutants"]) {
+for (const suite of ["crashes", "sessions", "supervisor", "mutants"]) {
   if (isWanted(suite) && !interrupted.signal.aborted) failed += await runSuite(suite);
 }
 console.log(failed === 0 ? "the drill is passed" : `the drill is NOT passed: ${failed} failed`);
@@ -119,8 +121,8 @@ function isWanted(part: string): boolean {
 /** The crashes one by one, or every planted defect: the same files as in `make test`, with the full numbers. */
 async function runSuite(name: string): Promise<number> {
   const vitest = [path.join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--root", path.join(ROOT, "server")];
-  const numbers = { RETRIED_ORDERS: String(RETRIED_ORDERS), SUPERVISOR_KILLS: String(SUPERVISOR_KILLS) };
-  const env = { ...process.env, MUTANTS: "all", ...numbers };
+  const numbers = Object.entries({ RETRIED_ORDERS, SESSION_KILLS, SESSION_LOGOUTS, SUPERVISOR_KILLS });
+  const env = { ...process.env, MUTANTS: "all", ...Object.fromEntries(numbers.map(([key, n]) => [key, String(n)])) };
   const child = spawn(process.execPath, [...vitest, `test/faults/${name}.test.ts`], { env, stdio: "inherit" });
   return await new Promise((resolve) => child.once("exit", (code) => resolve(code === 0 ? 0 : 1)));
 }

@@ -26,6 +26,7 @@ const FAULTS = [
   "test/siege.test.ts",
   "test/faults/kills.test.ts",
   "test/faults/crashes.test.ts",
+  "test/faults/sessions.test.ts",
   "test/faults/database/backend-killed.test.ts",
 ];
 /** ... and what takes minutes more, in CI: planted defects, a frozen or full database, migrations under load. */

@@ -51,3 +51,43 @@ export function refreshCookieOf(answer: Answer): SetCookie | undefined {
 export function cookiesOf({ headers }: Answer): string[] {
   return [headers["set-cookie"] ?? []].flat();
 }
+
+/** The headers of a client that has only this in hand. */
+export function byToken(pair: Pair) {
+  return withToken(pair.access);
+}
+
+export function byCookie(pair: Pair) {
+  return withCookie(pair.refresh);
+}
+
+export function byBoth(pair: Pair) {
+  return { ...byToken(pair), ...byCookie(pair) };
+}
+
+/** The id of the session that an access token names. */
+export function sessionOf({ access }: Pair): string {
+  const [, payload = ""] = access.split(".");
+  return (JSON.parse(Buffer.from(payload, "base64url").toString()) as { sid: string }).sid;
+}
+
+/** What was written down of this action. */
+export async function audited(shop: TestApp, action: string) {
+  return await shop.db.selectFrom("audit_log").selectAll().where("action", "=", action).execute();
+}
+
+/** Why sessions were revoked, all of them. */
+export async function reasons(shop: TestApp) {
+  const rows = await shop.db
+    .selectFrom("sessions")
+    .select("revoked_reason")
+    .where("revoked_at", "is not", null)
+    .execute();
+  return rows.map((row) => row.revoked_reason);
+}
+
+/** How many refresh tokens there are. */
+export async function tokens(shop: TestApp): Promise<{ all: number; unspent: number }> {
+  const rows = await shop.db.selectFrom("refresh_tokens").select("spent_at").execute();
+  return { all: rows.length, unspent: rows.filter((row) => row.spent_at === null).length };
+}

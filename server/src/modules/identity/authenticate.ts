@@ -5,8 +5,8 @@ import { isUnavailable } from "#src/platform/database/errors.ts";
 import type { User } from "#src/platform/http/app.ts";
 import { findLiveSessions, type LiveSession } from "./session-repository.ts";
 
-/** The longest that a revoked session or a changed role may still count as before. */
-const SESSION_CACHE_MS = 1_000;
+/** The longest that a revoked session or a changed role may still count as before; a second with the way to the client. */
+const SESSION_CACHE_MS = 900;
 const CACHED_SESSIONS = 20_000;
 const READS = { maxBatch: 200, maxWaiting: 10_000, maxRunning: 2 };
 

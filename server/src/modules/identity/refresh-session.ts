@@ -50,20 +50,17 @@ async function spend(
   const { user_id, session_id } = found;
   const token = successorOf(context.tokenSecret, sent.token);
   const successor = hashOf(token);
-  switch (judge(found)) {
-    case "rotate": {
-      const seconds = await rotateToken(trx, { session_id, spent: sent.hash, successor, caller });
-      return { user_id, session_id, cookie: { token, seconds } };
-    }
-    case "repeat":
-      if (found.successor_hash?.equals(successor) !== true) return { refused: "unreadable", revoked: [] };
-      return { user_id, session_id, cookie: { token, seconds: found.successor_seconds } };
-    case "reused": {
-      const revoked = await revokeSessions(trx, { user_id, reason: "refresh_reuse", only: session_id });
-      await recordAudit(trx, caller, { action: "session.refresh_reused", user_id, details: { session_id } });
-      return { refused: "dead", revoked };
-    }
-    default:
-      return DEAD;
+  const verdict = judge(found);
+  if (verdict === "refused") return DEAD;
+  if (verdict === "reused") {
+    const revoked = await revokeSessions(trx, { user_id, reason: "refresh_reuse", only: session_id });
+    await recordAudit(trx, caller, { action: "session.refresh_reused", user_id, details: { session_id } });
+    return { refused: "dead", revoked };
   }
+  if (verdict === "rotate") {
+    const seconds = await rotateToken(trx, { session_id, spent: sent.hash, successor, caller });
+    return { user_id, session_id, cookie: { token, seconds } };
+  }
+  if (found.successor_hash?.equals(successor) !== true) return { refused: "unreadable", revoked: [] };
+  return { user_id, session_id, cookie: { token, seconds: found.successor_seconds } };
 }

@@ -4,16 +4,19 @@ import { expect, test } from "vitest";
 import { startApp, type TestApp } from "#test/app.ts";
 import { PASSWORD } from "#test/operations.ts";
 import {
+  audited,
+  byToken,
   cookiesOf,
   logIn,
   logInAnew,
-  type Pair,
   pairOf,
+  reasons,
   refresh,
   refreshCookieOf,
+  sessionOf,
   statusOf,
+  tokens,
   withCookie,
-  withToken,
 } from "#test/sessions.ts";
 import { until } from "#test/until.ts";
 
@@ -137,7 +140,7 @@ test("what is no token of ours is refused, and ends nobody's session", async () 
   ];
   for (const token of [...bad, "A".repeat(43), "é".repeat(43), "A".repeat(4_000)]) {
     const answer = await refresh(shop, token);
-    expect([answer.statusCode, answer.body["code"]], token).toEqual([401, "auth.refresh_refused"]);
+    expect([token, answer.statusCode, answer.body["code"]]).toEqual([token, 401, "auth.refresh_refused"]);
   }
   expect((await shop.anonymous.post("/api/v1/auth/refresh")).statusCode).toBe(401);
   expect(await reasons(shop)).toEqual([]);
@@ -237,190 +240,6 @@ test("a login that is overtaken by a change of the password opens no session", a
   expect(await count(shop, "sessions")).toBe(1);
 });
 
-// case 70
-test("logging out twice is as good as once, with the access token, the cookie, or both", async () => {
-  await using shop = await startApp({ worker: false });
-  for (const headersOf of [byToken, byCookie, byBoth]) {
-    const pair = await logInAnew(shop);
-    const other = await logInAnew(shop);
-    for (const _turn of [1, 2]) {
-      const answer = await shop.anonymous.post("/api/v1/auth/logout", undefined, headersOf(pair));
-      expect([answer.statusCode, cookiesOf(answer)]).toEqual([204, [CLEARED]]);
-    }
-    expect(await statusOf(shop, pair.access)).toBe(401);
-    expect((await refresh(shop, pair.refresh)).statusCode).toBe(401);
-    expect(await statusOf(shop, other.access)).toBe(200);
-  }
-  expect(await reasons(shop)).toEqual(["logout", "logout", "logout"]);
-  expect(await audited(shop, "session.closed")).toHaveLength(3);
-});
-
-test("who has neither token nor cookie can't log out, nor with what is forged", async () => {
-  await using shop = await startApp({ worker: false });
-  const { access } = await logInAnew(shop);
-  const forged = { ...withToken(`${access.slice(0, -10)}AAAAAAAAAA`), ...withCookie("A".repeat(43)) };
-  for (const url of ["/api/v1/auth/logout", "/api/v1/auth/logout-all"]) {
-    for (const headers of [{}, forged]) {
-      const answer = await shop.anonymous.post(url, undefined, headers);
-      expect([answer.statusCode, answer.headers["www-authenticate"]]).toEqual([401, expect.stringContaining("Bearer")]);
-    }
-  }
-  expect(await statusOf(shop, access)).toBe(200);
-});
-
-// case 71
-test("logging out everywhere ends every session of the account, and nobody else's", async () => {
-  await using shop = await startApp({ worker: false });
-  const other = await logInAnew(shop);
-  for (const headersOf of [byToken, byCookie]) {
-    const phone = await logInAnew(shop, "ann@example.com");
-    const laptop = pairOf(await logIn(shop, "ann@example.com"));
-    for (const _turn of [1, 2]) {
-      const answer = await shop.anonymous.post("/api/v1/auth/logout-all", undefined, headersOf(laptop));
-      expect([answer.statusCode, cookiesOf(answer)]).toEqual([204, [CLEARED]]);
-    }
-    for (const pair of [phone, laptop]) {
-      expect(await statusOf(shop, pair.access)).toBe(401);
-      expect((await refresh(shop, pair.refresh)).statusCode).toBe(401);
-    }
-  }
-  expect(await statusOf(shop, other.access)).toBe(200);
-});
-
-test("the tokens of a revoked device can't throw its owner out everywhere", async () => {
-  await using shop = await startApp({ worker: false });
-  const lost = await logInAnew(shop, "ann@example.com");
-  const laptop = pairOf(await logIn(shop, "ann@example.com"));
-  await shop.anonymous.delete(`/api/v1/users/me/sessions/${sessionOf(lost)}`, undefined, withToken(laptop.access));
-  expect((await shop.anonymous.post("/api/v1/auth/logout-all", undefined, byBoth(lost))).statusCode).toBe(401);
-  expect(await statusOf(shop, laptop.access)).toBe(200);
-});
-
-// case 74
-test("the list of sessions tells device, address and times of one's own, and no secret", async () => {
-  await using shop = await startApp({ worker: false });
-  await logInAnew(shop);
-  await shop.anonymous.post("/api/v1/users/register", {
-    email: "ann@example.com",
-    password: PASSWORD,
-    full_name: "Ann",
-  });
-  const phone = pairOf(await logIn(shop, "ann@example.com", { "user-agent": "Phone/1" }));
-  const laptop = pairOf(await logIn(shop, "ann@example.com", { "user-agent": "Laptop/1" }));
-  await refresh(shop, phone.refresh, { "user-agent": "Phone/2" });
-  const { body } = await shop.anonymous.get("/api/v1/users/me/sessions", undefined, withToken(laptop.access));
-  expect(body).toMatchObject({ total: 2, next_cursor: null });
-  expect(body["data"]).toMatchObject([
-    { id: sessionOf(phone), user_agent: "Phone/2", address: "127.0.0.1", current: false },
-    { id: sessionOf(laptop), user_agent: "Laptop/1", address: "127.0.0.1", current: true },
-  ]);
-  const fields = ["address", "created_at", "current", "expires_at", "id", "last_used_at", "user_agent"];
-  for (const row of body["data"] as object[]) expect(Object.keys(row).toSorted()).toEqual(fields);
-  const first = await shop.anonymous.get(
-    "/api/v1/users/me/sessions?limit=1&sort=id",
-    undefined,
-    withToken(laptop.access),
-  );
-  const next = `/api/v1/users/me/sessions?sort=id&cursor=${String(first.body["next_cursor"])}`;
-  const second = await shop.anonymous.get(next, undefined, withToken(laptop.access));
-  const pages = [first, second].flatMap((page) => (page.body["data"] as { id: string }[]).map(({ id }) => id));
-  expect(pages).toEqual([sessionOf(phone), sessionOf(laptop)].toSorted());
-});
-
-// case 75
-test("one's own session can be ended; another's looks like one that does not exist", async () => {
-  await using shop = await startApp({ worker: false });
-  const [ann, bob] = [await logInAnew(shop), await logInAnew(shop)];
-  const end = (id: string, pair: Pair) =>
-    shop.anonymous.delete(`/api/v1/users/me/sessions/${id}`, undefined, {
-      ...withToken(pair.access),
-      "x-correlation-id": "the-same",
-    });
-  const [foreign, unknown] = [await end(sessionOf(bob), ann), await end(crypto.randomUUID(), ann)];
-  expect([foreign.statusCode, foreign.body]).toEqual([404, unknown.body]);
-  expect((await end("1", ann)).statusCode).toBe(404);
-  expect(await statusOf(shop, bob.access)).toBe(200);
-  const own = await end(sessionOf(bob).toUpperCase(), bob);
-  expect([own.statusCode, cookiesOf(own)]).toEqual([204, [CLEARED]]);
-  expect(await statusOf(shop, bob.access)).toBe(401);
-  expect(await audited(shop, "session.revoked")).toHaveLength(1);
-});
-
-// case 82
-test("what a browser sends for another site's page is refused before anything is done", async () => {
-  await using shop = await startApp({ worker: false, env: { PUBLIC_URL: "https://shop.example" } });
-  const pair = await logInAnew(shop);
-  const foreign: Record<string, string>[] = [
-    { "sec-fetch-site": "cross-site" },
-    { "sec-fetch-site": "same-site" },
-    { "sec-fetch-site": "anything" },
-    { "sec-fetch-site": "cross-site", origin: "https://shop.example" },
-    { origin: "https://evil.example" },
-    { origin: "https://shop.example.evil.example" },
-    { origin: "http://shop.example", host: "shop.example" },
-    { origin: "null" },
-    { origin: "" },
-  ];
-  for (const url of ["refresh", "logout", "logout-all"]) {
-    for (const headers of foreign) {
-      const answer = await shop.anonymous.post(`/api/v1/auth/${url}`, undefined, { ...byBoth(pair), ...headers });
-      expect([answer.statusCode, answer.body["code"], cookiesOf(answer)]).toEqual([403, "request.cross_site", []]);
-    }
-    const text = await shop.app.inject({
-      method: "POST",
-      url: `/api/v1/auth/${url}`,
-      headers: { ...byBoth(pair), "content-type": "text/plain" },
-      payload: "{}",
-    });
-    expect(text.statusCode).toBe(415);
-    expect((await shop.anonymous.get(`/api/v1/auth/${url}`, undefined, byBoth(pair))).statusCode).toBe(405);
-  }
-  expect(await statusOf(shop, pair.access)).toBe(200);
-  expect(await tokens(shop)).toEqual({ all: 1, unspent: 1 });
-});
-
-// case 82
-test("our own pages, and what is no browser, are let in", async () => {
-  await using shop = await startApp({ worker: false, env: { PUBLIC_URL: "https://shop.example" } });
-  let { refresh: token } = await logInAnew(shop);
-  const own: Record<string, string>[] = [
-    {},
-    { "sec-fetch-site": "same-origin", origin: "https://shop.example" },
-    { "sec-fetch-site": "none" },
-    { origin: "https://shop.example" },
-    { origin: "http://localhost:80", host: "localhost:80" },
-    { origin: "http://localhost:5173", host: "LOCALHOST:5173" },
-  ];
-  for (const headers of own) token = pairOf(await refresh(shop, token, headers)).refresh;
-});
-
-// case 82
-test("a form of another site can't log its visitor in to an account that is not his", async () => {
-  await using shop = await startApp({ worker: false });
-  await logInAnew(shop, "ann@example.com");
-  const answer = await shop.anonymous.post(
-    "/api/v1/auth/login/access-token",
-    new URLSearchParams({ username: "ann@example.com", password: PASSWORD }).toString(),
-    { "content-type": "application/x-www-form-urlencoded", origin: "https://evil.example" },
-  );
-  expect([answer.statusCode, cookiesOf(answer)]).toEqual([403, []]);
-});
-
-// case 83
-test("no origin is told that it may read an answer", async () => {
-  await using shop = await startApp({ worker: false });
-  const { refresh: token } = await logInAnew(shop);
-  const asked = { origin: "https://evil.example", "access-control-request-method": "POST" };
-  const preflight = await shop.app.inject({ method: "OPTIONS", url: "/api/v1/auth/refresh", headers: asked });
-  const answers = [
-    preflight,
-    await refresh(shop, token, asked),
-    await shop.anonymous.get("/api/v1/items", undefined, asked),
-  ];
-  const names = answers.flatMap((answer) => Object.keys(answer.headers));
-  expect(names.filter((name) => name.startsWith("access-control"))).toEqual([]);
-});
-
 test("what ended long ago is swept, and a spent token once it would be no good anyway", async () => {
   await using shop = await startApp({ worker: false });
   const [old, live] = [await logInAnew(shop), await logInAnew(shop)];
@@ -442,23 +261,6 @@ test("what ended long ago is swept, and a spent token once it would be no good a
   expect((await refresh(shop, renewed.refresh)).statusCode).toBe(200);
 });
 
-function byToken(pair: Pair) {
-  return withToken(pair.access);
-}
-
-function byCookie(pair: Pair) {
-  return withCookie(pair.refresh);
-}
-
-function byBoth(pair: Pair) {
-  return { ...byToken(pair), ...byCookie(pair) };
-}
-
-function sessionOf({ access }: Pair): string {
-  const [, payload = ""] = access.split(".");
-  return (JSON.parse(Buffer.from(payload, "base64url").toString()) as { sid: string }).sid;
-}
-
 /** Lets the time that a spent token may be sent again pass. */
 async function graceOver(shop: TestApp): Promise<void> {
   await later(shop, { days: 0, seconds: 11 });
@@ -473,24 +275,6 @@ async function later(
   const by = sql`make_interval(days => ${days}::int, hours => ${hours}::int, mins => ${minutes}::int, secs => ${seconds})`;
   await sql`UPDATE refresh_tokens SET expires_at = expires_at - ${by}, spent_at = spent_at - ${by}`.execute(shop.db);
   await sql`UPDATE sessions SET expires_at = expires_at - ${by}, created_at = created_at - ${by}`.execute(shop.db);
-}
-
-async function audited(shop: TestApp, action: string) {
-  return await shop.db.selectFrom("audit_log").selectAll().where("action", "=", action).execute();
-}
-
-async function reasons(shop: TestApp) {
-  const rows = await shop.db
-    .selectFrom("sessions")
-    .select("revoked_reason")
-    .where("revoked_at", "is not", null)
-    .execute();
-  return rows.map((row) => row.revoked_reason);
-}
-
-async function tokens(shop: TestApp): Promise<{ all: number; unspent: number }> {
-  const rows = await shop.db.selectFrom("refresh_tokens").select("spent_at").execute();
-  return { all: rows.length, unspent: rows.filter((row) => row.spent_at === null).length };
 }
 
 async function count(shop: TestApp, table: "sessions"): Promise<number> {
