@@ -40,7 +40,7 @@ function everyError(validate: ValidateFunction, input: unknown): ErrorObject[] {
 function withFormats(ajv: Ajv): Ajv {
   addFormats.default(ajv);
   // Only what every address has; which ones are taken is for whoever keeps them to say.
-  ajv.addFormat("idn-email", /.@./u);
+  ajv.addFormat("idn-email", (text) => /.@./u.test(text.normalize("NFKC")));
   return ajv;
 }
 
