@@ -44,6 +44,7 @@ type AuditEntry = {
 
 const MAX_USER_AGENT_LENGTH = 300;
 const AUDIT_KEY_BYTES = 32;
+const NOBODYS_KEY = randomBytes(AUDIT_KEY_BYTES);
 // Ids and words of ours. Nothing that a client has written fits: no line break, no blank, no @ of an address.
 const DETAIL = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -78,8 +79,9 @@ export async function recordAudit(
   }
   const { correlation_id, user_id: actor_id, address } = caller;
   const key = known === undefined ? await keyOf(db, actor_id ?? user_id) : known;
-  const hmac = key === null || address === null ? null : createHmac("sha256", key).update(address).digest();
-  const entered = { action, user_id, actor_id, address_hmac: hmac, correlation_id };
+  // Made for nobody, too, and dropped: who measures an answer would else learn that there is an account.
+  const hmac = address === null ? null : createHmac("sha256", key ?? NOBODYS_KEY).update(address).digest();
+  const entered = { action, user_id, actor_id, address_hmac: key === null ? null : hmac, correlation_id };
   await insertAudit(db, { ...entered, details: JSON.stringify(details) });
 }
 
