@@ -11,7 +11,7 @@ const MASK = "********";
 export function curlOf(sent: Sent): string {
   const parts = ["curl", "-i"];
   if (sent.method !== "GET" || sent.body !== undefined) parts.push("-X", sent.method);
-  parts.push(quoted(sent.url));
+  parts.push(quoted(masked(sent.url)));
   for (const [name, value] of Object.entries(sent.headers)) {
     if (name === "accept") continue;
     if (name === "authorization") parts.push("-H", `"authorization: Bearer $${tokenVariable(sent.who)}"`);
@@ -39,9 +39,9 @@ function tokenVariable(who: string): string {
   return who === "" ? "TOKEN" : `${who.toUpperCase().replace(/[^A-Z0-9]+/g, "_")}_TOKEN`;
 }
 
-// Values of secret fields in JSON text (with escaped quotes inside) and in forms; the names stay readable.
+// Values of secret fields in JSON text (with escaped quotes inside), in forms and in addresses; the names stay readable.
 const SECRET_IN_JSON = /("(?:[a-z]+_)?(?:password|token|secret)"\s*:\s*)(?:"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?)/gi;
-const SECRET_IN_FORM = /(^|&)((?:[a-z]+_)?(?:password|token|secret)=)[^&]*/gi;
+const SECRET_IN_FORM = /(^|[?&])((?:[a-z]+_)?(?:password|token|secret)=)[^&]*/gi;
 
 /** The same text with every password, token and secret replaced by stars. */
 export function masked(text: string): string {
