@@ -1,5 +1,7 @@
+import { availableParallelism } from "node:os";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "#src/platform/context.ts";
+import { coalesce } from "#src/platform/database/coalesce.ts";
 import { Problem } from "#src/platform/http/problem.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { callerOf, recordAudit } from "./audit.ts";
@@ -10,18 +12,19 @@ import { findSubject } from "./repository.ts";
 const WINDOW_SECONDS = 600;
 const FAILURES_PER_ACCOUNT = 5;
 const FAILURES_PER_ADDRESS = 50;
+/** For each processor: enough to keep the threads that hash busy, and few enough to leave room for everybody else. */
+const LOGINS_PER_CORE = 2;
+/** About 50 to 100 a second are heard: the last one that waits is answered before the time for an answer is over. */
+const MAX_WAITING_LOGINS = 200;
 
-type Guard = <Result>(
-  exchange: { request: FastifyRequest; reply: FastifyReply },
-  email: string,
-  attempt: () => Promise<Result>,
-) => Promise<Result>;
+type Exchange = { request: FastifyRequest; reply: FastifyReply };
+type Guard = <Result>(exchange: Exchange, email: string, attempt: () => Promise<Result>) => Promise<Result>;
 
 /**
  * Counts failed logins by account and by address, and writes them down. A name that nobody has is counted alike, and the
  * right password is refused as well while its account waits: otherwise the limit would tell which guess was right.
  * Who is signed in already is not kept from staying so: a stranger who guesses locks nobody out (ASVS 5.0, 6.1.1).
- * @returns a guard that runs `attempt`, or throws tooMany (429) without running it
+ * @returns a guard that runs `attempt`, or throws tooMany (429) without running it, or queueFull (503) in a wave of logins
  */
 export function guardLogIn(context: Context): Guard {
   const windowSeconds = WINDOW_SECONDS;
@@ -43,7 +46,7 @@ export function guardLogIn(context: Context): Guard {
     );
   }
 
-  return async ({ request, reply }, email, attempt) => {
+  const guarded: Guard = async ({ request, reply }, email, attempt) => {
     const [address, account] = [clientAddress(request), normaliseEmail(email)];
     // Taken before the attempt and given back after a good one: a hundred guesses at once would otherwise all be heard
     // before the first is known to have failed. What is written down of the refused is one row a window, not one each.
@@ -59,5 +62,21 @@ export function guardLogIn(context: Context): Guard {
     } finally {
       if (!failed) await Promise.all([byAddress.giveBack(address), byAccount.giveBack(account)]);
     }
+  };
+
+  // One after the other through a door: a wave of logins that all begin at once would have every statement of each of
+  // them come before the next read of somebody else.
+  const running = { maxBatch: 1, maxWaiting: MAX_WAITING_LOGINS, maxRunning: LOGINS_PER_CORE * availableParallelism() };
+  const enter = coalesce<() => Promise<void>, void>(running, async (logins) => {
+    for (const login of logins) await login();
+    return logins.map(() => ({ value: undefined }));
+  });
+  return async <Result>(exchange: Exchange, email: string, attempt: () => Promise<Result>) => {
+    let result: { value: Result } | undefined;
+    await enter(async () => {
+      result = { value: await guarded(exchange, email, attempt) };
+    });
+    if (result === undefined) throw new Error("a login ended without a result");
+    return (result as { value: Result }).value;
   };
 }

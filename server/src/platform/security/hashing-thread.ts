@@ -1,4 +1,4 @@
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { hashSync, verifySync } from "@node-rs/argon2";
 import { compareSync, truncates } from "bcryptjs";
@@ -17,9 +17,11 @@ const NOBODYS_HASH =
 const ARGON2_FORM = /^\$(argon2id|argon2i|argon2d)\$v=(\d+)\$m=(\d+),t=(\d+),p=(\d+)\$/;
 const BCRYPT_FORM = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
-// On Linux a priority belongs to the thread that sets it: a wave of logins then takes only the time that answering
-// leaves over. Elsewhere it would belong to the whole process.
-if (process.platform === "linux") setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+/** A third of the weight of a usual thread: less, and a machine that is busy with other things would let nobody in. */
+const NICENESS = 5;
+// On Linux a niceness belongs to the thread that sets it: a wave of logins then yields to whoever answers the others.
+// Elsewhere it would belong to the whole process.
+if (process.platform === "linux") setPriority(0, NICENESS);
 
 parentPort?.on("message", (task: HashingTask) => parentPort?.postMessage(run(task)));
 
