@@ -18,6 +18,7 @@ export function drawBox(facts: BoxFacts): string {
   const rows: [string, string][] = [
     ["API docs", `${facts.url}/docs`],
     ["Metrics", `${facts.url}/metrics   worker: ${facts.workerUrl}/metrics`],
+    ["Mails", `${facts.url}/api/v1/operations/mails   (for the staff)`],
     ["Database", facts.database],
     ["Data", facts.data],
     ["Logs", facts.logs],

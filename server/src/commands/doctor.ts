@@ -2,6 +2,7 @@ import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "#src/config.ts";
 import { migrationStatus } from "#src/platform/database/migrate.ts";
+import { createSmtpMailer } from "#src/platform/mail/smtp.ts";
 import { isMistake, mistake } from "#src/platform/mistake.ts";
 import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
@@ -53,6 +54,7 @@ function checksOf(config: Config): Check[] {
     { name: "data folder", run: () => checkFolder(config) },
     { name: "port", run: () => checkPort(config) },
     { name: "database", run: () => checkDatabase(config) },
+    { name: "mail", run: () => checkMail(config) },
   ];
 }
 
@@ -96,6 +98,24 @@ async function checkDatabase(config: Config): Promise<string> {
   const { applied, pending } = await migrationStatus(url);
   if (pending.length === 0) return `PostgreSQL ${version}, ${applied.length} migrations applied`;
   throw mistake(`PostgreSQL ${version}, pending: ${pending.join(", ")}; 'shopfloor migrate' applies them`);
+}
+
+async function checkMail({ mail, smtpUrl: url, mailFrom: from, production }: Config): Promise<string> {
+  if (mail === "mailbox" || url === undefined) {
+    if (production)
+      throw mistake("MAIL=mailbox: nobody gets a mail, and so nobody a new password; set MAIL=smtp and SMTP_URL");
+    return "kept in a table, for the staff at /api/v1/operations/mails";
+  }
+  const mailer = createSmtpMailer({ url, from });
+  const { host } = new URL(url);
+  try {
+    await mailer.check();
+    return `goes out by ${host}`;
+  } catch (error) {
+    throw mistake(`${host}: ${error instanceof Error ? error.message : String(error)}; see SMTP_URL`, error);
+  } finally {
+    await mailer.close();
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -116,6 +116,17 @@ describe("SMTP", () => {
     expect(smtp.named).toEqual([]);
   });
 
+  test("whether mails could be handed over is found out without sending one", async () => {
+    await using smtp = await startSmtp({ needsLogin: true });
+    const good = createSmtpMailer({ url: smtp.url.replace("//", "//shop:secret@"), from: "shop@shop.example" });
+    await good.check();
+    await good.close();
+    expect([smtp.logins, smtp.named]).toEqual([["shop:secret"], []]);
+    const dead = createSmtpMailer({ url: "smtp://127.0.0.1:1", from: "shop@shop.example" });
+    await expect(dead.check()).rejects.toThrow("the mail server can not be used: ESOCKET");
+    await dead.close();
+  });
+
   test("a password is not sent to a server that has no TLS, unless it is on this machine", async () => {
     await using smtp = await startSmtp({ needsLogin: true });
     const port = new URL(smtp.url).port;

@@ -20,5 +20,7 @@ export type Mailer = {
    * into rows and logs: it names no person
    */
   send(mail: OutgoingMail): Promise<void>;
+  /** Rejects, in bounded time, while no mail could be handed over: nobody answers, or not to us. Sends nothing. */
+  check(): Promise<void>;
   close(): Promise<void>;
 };

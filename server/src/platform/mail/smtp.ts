@@ -49,6 +49,13 @@ export function createSmtpMailer(options: { url: string; from: string; limitMs?:
         throw refusalOf(error as NodemailerError);
       }
     },
+    async check() {
+      try {
+        await transport.verify();
+      } catch (error) {
+        throw refusalOf(error as NodemailerError);
+      }
+    },
     async close() {
       transport.close({ force: true });
     },
@@ -79,7 +86,7 @@ function messageOf(mail: OutgoingMail, from: string): SendMailOptions {
 function refusalOf(error: NodemailerError): Error {
   const { responseCode, response = "", command = "", code = "", permanent } = error;
   if (responseCode === undefined) {
-    const refusal = new Error(`the mail could not be handed over: ${code} ${error.timeoutType ?? command}`.trim());
+    const refusal = new Error(`the mail server can not be used: ${code} ${error.timeoutType ?? command}`.trim());
     return code === "EENVELOPE" ? asFinal(refusal) : refusal;
   }
   const status = [responseCode, ENHANCED_STATUS.exec(response)?.[1]].filter(Boolean).join(" ");
