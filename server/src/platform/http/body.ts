@@ -120,8 +120,13 @@ function parse(text: string, look: (name: string, value: unknown) => void): unkn
       return value;
     });
   } catch (error) {
-    throw badRequest({ detail: `the body is not JSON: ${error instanceof Error ? error.message : "unreadable"}` });
+    throw badRequest({ detail: `the body is not JSON: ${error instanceof Error ? wordsOf(error) : "unreadable"}` });
   }
+}
+
+// Behind these words the parser quotes the body, and whoever keeps answers would keep the password in it.
+function wordsOf(error: Error): string {
+  return error.message.replace(/, (?:\.{3})?".*$/s, "");
 }
 
 /** The deepest nesting of a JSON text, in one pass over its bytes and without recursion. */

@@ -87,8 +87,11 @@ export function exchangeStarter(options: ServerOptions): (request: FastifyReques
   };
 }
 
-// A query may hold what somebody searched for, or a token that somebody put there.
+/** Longer than every id of ours, shorter than every token; and what may be an address. */
+const DOUBTFUL_SEGMENT = /[^/]{40,}|[^/]*(?:@|%40)[^/]*/gi;
+
+// A query may hold what somebody searched for, or a token that somebody put there, and so may a path that nobody has.
 function pathOf(url: string): string {
   const end = url.indexOf("?");
-  return end === -1 ? url : url.slice(0, end);
+  return (end === -1 ? url : url.slice(0, end)).replace(DOUBTFUL_SEGMENT, "***");
 }

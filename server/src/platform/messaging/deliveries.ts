@@ -1,5 +1,6 @@
 import type { Db, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
+import { withoutAddresses } from "#src/platform/telemetry/error-chain.ts";
 import { isFinal, type Message, type Patience } from "./event.ts";
 
 /** Attempts after which a delivery is given up. */
@@ -118,7 +119,7 @@ function describe(error: unknown): string {
   const parts: string[] = [];
   let cause: unknown = error;
   while (cause instanceof Error && parts.length < MAX_CAUSES) {
-    parts.push(`${cause.name}: ${cause.message}`);
+    parts.push(`${cause.name}: ${withoutAddresses(cause.message)}`);
     cause = cause.cause;
   }
   return parts.length === 0 ? "something that is no error was thrown" : parts.join(" <- ").slice(0, MAX_ERROR_LENGTH);

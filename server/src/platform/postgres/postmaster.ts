@@ -75,6 +75,8 @@ export function settingsOf(port: number, durable: boolean): string[] {
     timezone: "UTC",
     log_timezone: "UTC",
     log_checkpoints: "off",
+    // Its details quote rows: "Key (email)=(ann@example.com) already exists."
+    log_error_verbosity: "terse",
     cluster_name: "shopfloor",
     ...(durable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
   };
