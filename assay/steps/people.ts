@@ -41,6 +41,8 @@ Given("{person} is an administrator", async function (this: Shop, name: string) 
 });
 
 const EMAIL_LETTERS_MAX = 254;
+// From U+0061, a, to U+FF41, its fullwidth form.
+const FULLWIDTH_OFFSET = 0xfee0;
 const PASSWORD_LETTERS_MAX = 1024;
 
 /** What a registration says differently, by the words of the features. */
@@ -51,6 +53,13 @@ const otherwise: Record<string, (person: Person) => Record<string, unknown>> = {
   "without a password": () => ({ password: undefined }),
   "with a password of 7 letters": () => ({ password: "Zq7-xWv" }),
   "with a password that is a number": () => ({ password: 4_815_162_342_108 }),
+  "with a password that is a list": () => ({ password: ["Zq7-xWv", "correct"] }),
+  "with the password password123": () => ({ password: "password123" }),
+  "with the password 1234567890": () => ({ password: "1234567890" }),
+  "with the password qwertyuiop": () => ({ password: "qwertyuiop" }),
+  "as an administrator": () => ({ is_admin: true }),
+  "with an address that ends in a dot": ({ email }) => ({ email: `${email}.` }),
+  "with a line break in the address": ({ email }) => ({ email: `${email}\nbcc: ${email}` }),
   "with a password without end": () => ({ password: "Zq7-xWv ".repeat(PASSWORD_LETTERS_MAX) }),
   "without a name": () => ({ full_name: undefined }),
   "with an empty name": () => ({ full_name: "" }),
@@ -100,6 +109,13 @@ const spellings: Record<string, (email: string) => string> = {
   "with a capital first letter": (email) => email.charAt(0).toUpperCase() + email.slice(1),
   "with the domain in capitals": (email) => email.replace(/@.*/, (domain) => domain.toUpperCase()),
 };
+/** Another spelling, which a server may read as the same address, or refuse; but it is no second account. */
+const disguises: Record<string, (email: string) => string> = {
+  "in fullwidth letters": (email) =>
+    email.replace(/[a-z]/, (letter) => String.fromCodePoint(letter.charCodeAt(0) + FULLWIDTH_OFFSET)),
+  "with spaces around it": (email) => `  ${email} `,
+  "with an invisible sign in it": (email) => email.replace("@", "@\u00ad"),
+};
 const SPELLING = `(${Object.keys(spellings).join("|")})`;
 
 When(
@@ -110,6 +126,20 @@ When(
     await registerSomeone(this, name, () => ({ email: spell(email) }));
   },
 );
+
+When(
+  new RegExp(`^([A-Z][a-z]+) registers with the address of ([A-Z][a-z]+) (${Object.keys(disguises).join("|")})$`),
+  async function (this: Shop, name: string, other: string, disguise: string) {
+    const { email } = this.person(other);
+    await registerSomeone(this, name, () => ({ email: disguises[disguise]?.(email) ?? email }));
+  },
+);
+
+Then("no second account is made", function (this: Shop) {
+  const { status } = this.answer.answer;
+  if ([400, 409, 422].includes(status)) return;
+  throw fault(this.answer, `${nameOf(this.answer)} should clash or be refused as invalid, but was answered ${status}`);
+});
 
 When("{int} people register with one address at the same time", async function (this: Shop, count: number) {
   const { email } = newcomer("Ada");

@@ -53,3 +53,29 @@ Feature: A customer logs in
     Given Ben is a customer
     Then the pass of Ada opens the account of Ada
     And the pass of Ben opens the account of Ben
+
+  @S0-64
+  Scenario: Who guesses has to wait, with the right password too
+    When somebody guesses the password of Ada 5 times
+    And Ada logs in
+    Then the request is refused because there were too many
+    And the refusal is named "request.too_many"
+    And the refusal says when to come again
+
+  @S0-64
+  Scenario: An address that nobody has makes wait alike
+    When somebody guesses a password 5 times for Cleo, whom nobody knows
+    And Cleo logs in
+    Then the request is refused because there were too many
+    And the refusal says when to come again
+
+  @S0-64 @concurrency
+  Scenario: Guessing fast does not help
+    When somebody guesses the password of Ada 30 times at the same time
+    Then at most 5 of the guesses were heard
+
+  @S0-64
+  Scenario: Who guesses keeps nobody out who is in
+    When Ada logs in
+    And somebody guesses the password of Ada 5 times
+    Then the pass opens the account of Ada

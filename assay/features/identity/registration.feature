@@ -30,6 +30,19 @@ Feature: A newcomer registers
       | with a capital first letter    |
       | with the domain in capitals    |
 
+  @S0-63
+  Scenario Outline: An address in disguise is no second account: <disguise>
+    Given Ada is a customer
+    When Ben registers with the address of Ada <disguise>
+    Then no second account is made
+    And Ada can log in
+
+    Examples:
+      | disguise                       |
+      | in fullwidth letters           |
+      | with spaces around it          |
+      | with an invisible sign in it   |
+
   @S0-63 @S1-26
   Scenario Outline: What is no account is refused: <what>
     When Ada registers <what>
@@ -45,6 +58,13 @@ Feature: A newcomer registers
       | with a password of 7 letters   | password  |
       | with a password that is a number | password |
       | with a password without end    | password  |
+      | with a password that is a list | password  |
+      | with the password password123  | password  |
+      | with the password 1234567890   | password  |
+      | with the password qwertyuiop   | password  |
+      | with an address that ends in a dot | email |
+      | with a line break in the address | email   |
+      | as an administrator            | is_admin  |
       | without a name                 | full_name |
       | with an empty name             | full_name |
 
@@ -74,3 +94,14 @@ Feature: A newcomer registers
   Scenario: Ten people grab one address at the same time
     When 10 people register with one address at the same time
     Then 1 of them is created and 9 of them are refused because it clashes
+
+  @S0-53
+  Scenario Outline: A password needs no kinds of characters: <password>
+    Given Ada registers with the password "<password>"
+    Then Ada can log in
+
+    Examples:
+      | password                       |
+      | kettle of the quiet harbour    |
+      | 8305 1794 2266 9471            |
+      | пять старых чайников           |

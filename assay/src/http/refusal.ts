@@ -15,6 +15,7 @@ export const REFUSALS = {
   "because it is too big": 413,
   "because its kind is not understood": 415,
   "as invalid": 422,
+  "because there were too many": 429,
 } as const;
 
 export type Refusal = keyof typeof REFUSALS;
