@@ -85,7 +85,7 @@ async function signUp(app: App, context: Context, role: Role): Promise<Client & 
   return { ...clientOf(app, id, { authorization: `Bearer ${token}` }), token, email: person.email };
 }
 
-function clientOf(app: App, id: number, own: Record<string, string>): Client {
+export function clientOf(app: App, id: number, own: Record<string, string>): Client {
   const send =
     (method: NonNullable<InjectOptions["method"]>): Send =>
     async (url, body, headers = {}) => {
