@@ -106,6 +106,18 @@ test("keys in the environment are printed with the step taken, and no file is ma
   await expect(stat(path.join(folder.path, "secrets.json"))).rejects.toThrow("ENOENT");
 });
 
+test("doctor tells of a rotation, and of keys that are none before a process starts with them", async () => {
+  await using folder = await createFolder();
+  const [old, fresh] = [await generateSigningKey(), await generateSigningKey()];
+  const doctor = async (keys: unknown[]) => {
+    const env = { DATA_DIR: folder.path, SIGNING_KEYS_FILE: await folder.write(keys), TOKEN_SECRET: "not of interest" };
+    return (await runCommand(["doctor"], env)).output;
+  };
+  expect(await doctor([old])).toContain(`signing keys      ok   one, ${old.kid}`);
+  expect(await doctor([old, fresh])).toContain("signing keys      ok   2, a rotation is under way");
+  expect(await doctor([{ ...old, x: fresh.x }])).toMatch(/signing keys +BAD .* do not belong together/);
+});
+
 async function createFolder() {
   const folder = await mkdtemp(path.join(tmpdir(), "shopfloor-keys-"));
   const file = path.join(folder, "keys.json");

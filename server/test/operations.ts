@@ -78,7 +78,11 @@ export async function makeKnown(shop: TestApp, owner: Client) {
 }
 
 /** A one-time token as a mail would bring it. */
-async function tokenFor(shop: TestApp, { id: user_id }: Client, purpose: "password_reset" | "verify_email"): Promise<string> {
+async function tokenFor(
+  shop: TestApp,
+  { id: user_id }: Client,
+  purpose: "password_reset" | "verify_email",
+): Promise<string> {
   const token = newSeed();
   const row = { user_id, purpose, hash: hashOf(token), expires_at: "tomorrow" };
   await shop.db

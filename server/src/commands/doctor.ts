@@ -6,6 +6,8 @@ import { createSmtpMailer } from "#src/platform/mail/smtp.ts";
 import { isMistake, mistake } from "#src/platform/mistake.ts";
 import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
+import { findSigningKeys, signingKeysFile } from "#src/platform/security/secrets.ts";
+import { createTokens } from "#src/platform/security/tokens.ts";
 import { findClaim } from "#src/platform/supervisor/claim.ts";
 import { probeDatabase, withoutPassword } from "./database.ts";
 import { loadConfig } from "./environment.ts";
@@ -54,6 +56,7 @@ function checksOf(config: Config): Check[] {
     { name: "data folder", run: () => checkFolder(config) },
     { name: "port", run: () => checkPort(config) },
     { name: "database", run: () => checkDatabase(config) },
+    { name: "signing keys", run: () => checkKeys(config) },
     { name: "mail", run: () => checkMail(config) },
   ];
 }
@@ -116,6 +119,21 @@ async function checkMail({ mail, smtpUrl: url, mailFrom: from, production }: Con
   } finally {
     await mailer.close();
   }
+}
+
+async function checkKeys(config: Config): Promise<string> {
+  const file = signingKeysFile(config);
+  const isThere =
+    file === undefined ||
+    (await access(file).then(
+      () => true,
+      () => false,
+    ));
+  if (!isThere && config.signingKeysFile === undefined) return "none yet, the first start makes one";
+  const keys = await findSigningKeys(config);
+  await createTokens(keys);
+  const [first] = keys;
+  return keys.length === 1 ? `one, ${first?.kid}` : `${keys.length}, a rotation is under way: see 'rotate-keys'`;
 }
 
 function reasonOf(error: unknown): string {

@@ -8,8 +8,7 @@ import {
 } from "#src/platform/security/secrets.ts";
 import { loadConfig } from "./environment.ts";
 
-export const ROTATION_STEPS = ["status", "add", "promote", "retire"] as const;
-export type RotationStep = (typeof ROTATION_STEPS)[number];
+export type RotationStep = "status" | "add" | "promote" | "retire";
 
 const LABEL_WIDTH = 14;
 
