@@ -14,6 +14,7 @@ const SECRETS = [
   '["set-cookie"]',
   "password",
   "new_password",
+  "current_password",
   "token",
   "access_token",
   "refresh_token",
