@@ -29,6 +29,8 @@ export class Shop extends World<Settings> implements Line {
   readonly orderAnswers: Exchange[] = [];
   /** the ETag that somebody keeps, by the name of the item */
   readonly copies = new Map<string, string>();
+  /** the cookies that somebody was given, oldest first, by name */
+  readonly cookies = new Map<string, string[]>();
   /** the ids of the pages of the last walk through a list */
   pages: number[][] = [];
 

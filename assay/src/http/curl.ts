@@ -15,6 +15,7 @@ export function curlOf(sent: Sent): string {
   for (const [name, value] of Object.entries(sent.headers)) {
     if (name === "accept") continue;
     if (name === "authorization") parts.push("-H", `"authorization: Bearer $${tokenVariable(sent.who)}"`);
+    else if (name === "cookie") parts.push("-H", quoted(`cookie: ${value.replaceAll(/=[^;]+/g, `=${MASK}`)}`));
     // curl drops a header without a value unless it ends in a semicolon.
     else parts.push("-H", quoted(value === "" ? `${name};` : `${name}: ${value}`));
   }
