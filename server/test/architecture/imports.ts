@@ -9,7 +9,7 @@ type Import = {
   line: number;
 };
 
-const DRIVERS = /^(pg|redis|ioredis|rabbitmq-client|amqplib|nodemailer|@aws-sdk\/.+|@elastic\/.+)(\/|$)/;
+const DRIVERS = /^(pg|redis|@redis\/.+|ioredis|rabbitmq-client|amqplib|nodemailer|@aws-sdk\/.+|@elastic\/.+)(\/|$)/;
 const MODULE = /^server\/src\/modules\/([^/]+)\//;
 
 /** Who may import whom. Each entry: whose imports, which of them are refused, and why. */

@@ -72,7 +72,7 @@ test(
   { timeout: TEST_MS },
   async () => {
     await using shop = await startShop(cluster, { apis: 2, workers: 0 });
-    figure(`without Redis: refused elsewhere after ${await expectRefusedElsewhere(shop)}`);
+    figure(`without Redis: last served elsewhere after ${await expectRefusedElsewhere(shop)}`);
   },
 );
 
@@ -85,7 +85,7 @@ for (const [how, { before, after }] of Object.entries(WITH_REDIS)) {
       await using shop = await startShop(cluster, { apis: 2, workers: 0, env: { REDIS_URL: redis.url } });
       for (const url of shop.urls) await isReady(url);
       await before?.(redis);
-      figure(`${how}: refused elsewhere after ${await expectRefusedElsewhere(shop, () => after?.(redis))}`);
+      figure(`${how}: last served elsewhere after ${await expectRefusedElsewhere(shop, () => after?.(redis))}`);
     },
   );
 }
@@ -157,13 +157,13 @@ async function strike(api: Slot, turn: number): Promise<void> {
   else setTimeout(() => api.signal("SIGKILL"), turn % 20);
 }
 
-/** Logs out at the first process and asks the second until it refuses. @returns how long that took, in words */
+/** Logs out at the first process and asks the second until it refuses. @returns when it last served, in words */
 async function expectRefusedElsewhere(
   shop: Shop,
   after: () => Promise<void> | undefined = () => undefined,
 ): Promise<string> {
   const [here = "", there = ""] = shop.urls;
-  const latencies: number[] = [];
+  const lastServed: number[] = [];
   for (let turn = 0; turn < LOGOUTS; turn += 1) {
     const pair = await logInAnew(here);
     expect(await statusOf(there, pair.access)).toBe(200);
@@ -172,18 +172,18 @@ async function expectRefusedElsewhere(
     expect(await statusOf(here, pair.access)).toBe(401);
     await after();
     let lastServedMs = 0;
-    const refusedAt = await until(async () => {
+    await until(async () => {
       const sentMs = performance.now() - answeredAt;
       const status = await statusOf(there, pair.access);
       if (status !== 401) lastServedMs = sentMs;
-      return status === 401 && performance.now();
+      return status === 401;
     });
     // Not a measurement: what was sent after this was never promised an answer, however slow the machine is.
     expect(lastServedMs).toBeLessThan(REFUSED_AFTER_MS);
-    latencies.push(refusedAt - answeredAt);
+    lastServed.push(lastServedMs);
     expect((await refresh(there, pair.refresh)).status).toBe(401);
   }
-  const sorted = latencies.toSorted((a, b) => a - b).map(Math.round);
+  const sorted = lastServed.toSorted((a, b) => a - b).map(Math.round);
   return `${sorted[Math.floor(LOGOUTS / 2)]} ms (median of ${LOGOUTS}), at most ${sorted.at(-1)} ms`;
 }
 
