@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "#src/platform/context.ts";
-import { coalesce } from "#src/platform/database/coalesce.ts";
+import { coalesce, queueFull } from "#src/platform/database/coalesce.ts";
 import { Problem } from "#src/platform/http/problem.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { callerOf, recordAudit } from "./audit.ts";
@@ -74,6 +74,8 @@ export function guardLogIn(context: Context): Guard {
   return async <Result>(exchange: Exchange, email: string, attempt: () => Promise<Result>) => {
     let result: { value: Result } | undefined;
     await enter(async () => {
+      // Answered already, that it took too long: what nobody waits for would only make those behind it too late as well.
+      if (exchange.reply.sent || exchange.request.raw.socket.destroyed) throw queueFull();
       result = { value: await guarded(exchange, email, attempt) };
     });
     if (result === undefined) throw new Error("a login ended without a result");
