@@ -55,6 +55,7 @@ function checksOf(config: Config): Check[] {
     { name: "Node.js", run: checkNode },
     { name: "data folder", run: () => checkFolder(config) },
     { name: "port", run: () => checkPort(config) },
+    { name: "public address", run: () => checkAddress(config) },
     { name: "database", run: () => checkDatabase(config) },
     { name: "signing keys", run: () => checkKeys(config) },
     { name: "mail", run: () => checkMail(config) },
@@ -92,6 +93,17 @@ async function checkPort(config: Config): Promise<string> {
   const wanted = { host: config.host, port: config.port, variable: "PORT", wayOut: "PORT=8080 make run" };
   await requirePort(wanted, false);
   return `${config.port} is free`;
+}
+
+// Browsers take a Secure cookie by http from the machine itself at most; anywhere else they drop it without a word.
+const LOOPBACK_HOST = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
+
+async function checkAddress({ publicUrl }: Config): Promise<string> {
+  const { protocol, hostname } = new URL(publicUrl);
+  if (protocol === "https:" || LOOPBACK_HOST.test(hostname)) return publicUrl;
+  throw mistake(
+    `PUBLIC_URL=${publicUrl}: browsers keep the refresh cookie by https only, so people are logged out every 15 minutes`,
+  );
 }
 
 async function checkDatabase(config: Config): Promise<string> {
