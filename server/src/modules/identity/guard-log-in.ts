@@ -72,13 +72,12 @@ export function guardLogIn(context: Context): Guard {
     return logins.map(() => ({ value: undefined }));
   });
   return async <Result>(exchange: Exchange, email: string, attempt: () => Promise<Result>) => {
-    let result: { value: Result } | undefined;
+    const { promise, resolve } = Promise.withResolvers<Result>();
     await enter(async () => {
       // Answered already, that it took too long: what nobody waits for would only make those behind it too late as well.
       if (exchange.reply.sent || exchange.request.raw.socket.destroyed) throw queueFull();
-      result = { value: await guarded(exchange, email, attempt) };
+      resolve(await guarded(exchange, email, attempt));
     });
-    if (result === undefined) throw new Error("a login ended without a result");
-    return (result as { value: Result }).value;
+    return await promise;
   };
 }
