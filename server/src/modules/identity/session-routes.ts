@@ -108,7 +108,7 @@ function devices(app: App, context: Context): void {
   app.delete(
     "/api/v1/users/me/sessions/:id",
     {
-      config: { permission: "session.manage", problems: [sessionNotFound] },
+      config: { permission: "session.manage", unversioned: true, problems: [sessionNotFound] },
       schema: { summary: "End one of one's own sessions", params: SessionParams },
     },
     async (request, reply) => {

@@ -45,6 +45,8 @@ declare module "fastify" {
     idempotent?: boolean;
     /** takes `application/x-www-form-urlencoded` too */
     form?: boolean;
+    /** acts on something that has no version, so that no `If-Match` can be asked for */
+    unversioned?: true;
     /** answers for as long as the client listens, so the deadline of an answer does not hold */
     endless?: boolean;
     /** what it can answer with beyond the problems that follow from its permission and input; for the documentation */

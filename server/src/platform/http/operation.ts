@@ -189,8 +189,8 @@ function withOptionalDefaults(query: ObjectSchema): ObjectSchema {
   return { ...query, ...(required !== undefined && { required }) };
 }
 
-function isConditional({ method, url }: RouteOptions): boolean {
-  return WRITING.has(String(method)) && hasParams(url);
+function isConditional({ method, url, config }: RouteOptions): boolean {
+  return WRITING.has(String(method)) && hasParams(url) && config?.unversioned !== true;
 }
 
 function problemsOf(route: RouteOptions): Responses {
