@@ -80,7 +80,12 @@ export async function recordAudit(
   const { correlation_id, user_id: actor_id, address } = caller;
   const key = known === undefined ? await keyOf(db, actor_id ?? user_id) : known;
   // Made for nobody, too, and dropped: who measures an answer would else learn that there is an account.
-  const hmac = address === null ? null : createHmac("sha256", key ?? NOBODYS_KEY).update(address).digest();
+  const hmac =
+    address === null
+      ? null
+      : createHmac("sha256", key ?? NOBODYS_KEY)
+          .update(address)
+          .digest();
   const entered = { action, user_id, actor_id, address_hmac: key === null ? null : hmac, correlation_id };
   await insertAudit(db, { ...entered, details: JSON.stringify(details) });
 }
