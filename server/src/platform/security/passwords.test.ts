@@ -64,10 +64,10 @@ test("every byte of a long password counts, and a NUL is one like others", async
   expect(await passwords.verify(hash, long)).toBe(true);
   expect(await passwords.verify(hash, `${"🫖".repeat(127)}☕`)).toBe(false);
   const withNul = await passwords.hash("correct\0horse");
-  expect([await passwords.verify(withNul, "correct\0horse"), await passwords.verify(withNul, "correct\0other")]).toEqual([
-    true,
-    false,
-  ]);
+  expect([
+    await passwords.verify(withNul, "correct\0horse"),
+    await passwords.verify(withNul, "correct\0other"),
+  ]).toEqual([true, false]);
 });
 
 // case 31
