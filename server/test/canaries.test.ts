@@ -1,20 +1,15 @@
-import { sql } from "kysely";
 import { expect, test } from "vitest";
-import { createDatabase, type Db } from "#src/platform/database/database.ts";
-import { createPool } from "#src/platform/database/pool.ts";
-import { createLog } from "#src/platform/telemetry/log.ts";
-import { cloneDatabase } from "./database.ts";
+import type { Db } from "#src/platform/database/database.ts";
 import { figure } from "./faults/database/figure.ts";
 import { startService } from "./faults/database/service-process.ts";
+import { count, expectStatus, NOISE, type Send, sender, signIn, startStage } from "./talkative-shop.ts";
 import { findTraces, holds } from "./traces.ts";
-import { until } from "./until.ts";
 
-type Sent = { status: number; text: string; body: Record<string, unknown>; cookie: string };
-type Send = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Sent>;
+type Person = { email: string; password: string; full_name: string };
 
+const CONFIRM = "/api/v1/auth/password-reset/confirm";
 const TEST_MS = 60_000;
 const FEWEST_COLUMNS = 60;
-const NOISE = { LOG_LEVEL: "trace", TRUSTED_PROXIES: "loopback" };
 
 test(
   "no password, token or cookie is in a log, a metric or a row, whatever was done with them and whatever failed",
@@ -27,47 +22,12 @@ test(
     const ann = { email: "ann@example.org", password: secret("registered"), full_name: "Ann" };
     const credentials = { email: ann.email, password: ann.password };
     await expectStatus(201, send("POST", "/api/v1/users/register", ann));
-    await expectStatus(409, send("POST", "/api/v1/users/register", { ...ann, password: secret("taken") }));
-    await expectStatus(422, send("POST", "/api/v1/users/register", { ...ann, password: secret("long").repeat(9) }));
-    await expectStatus(422, send("POST", "/api/v1/users/register", { ...ann, [secret("field")]: secret("extra") }));
-    await expectStatus(422, send("POST", "/api/v1/users/register", { ...ann, password: [secret("listed")] }));
-    await expectStatus(401, send("POST", "/api/v1/users/login", { ...credentials, password: secret("wrong") }));
-    await expectStatus(401, send("POST", "/api/v1/users/login", { email: "x@y.org", password: secret("unknown") }));
-    await expectStatus(
-      422,
-      send("POST", "/api/v1/users/login", { email: secret("misplaced").repeat(20), password: "x" }),
-    );
-    const form = new URLSearchParams({ username: ann.email, password: secret("form") }).toString();
-    await expectStatus(401, send("POST", "/api/v1/auth/login/access-token", form));
-    for (const text of [
-      `{"password":"${secret("broken")}"`,
-      `{"password":"${secret("nul")}\\u0000"}`,
-      secret("bare"),
-    ]) {
-      const answer = await send("POST", "/api/v1/users/login", text, { "content-type": "application/json" });
-      expect([answer.status, holds(answer.text, "canary")]).toEqual([400, false]);
-    }
-    await send("POST", `/api/v1/users/login?password=${secret("query")}`, credentials);
-    await send("GET", `/api/v1/users/me?access_token=${secret("parameter")}`);
-    await send("GET", `/reset-password/${secret("path").repeat(3)}`);
-    const odd = { "x-password": secret("header"), authorization: `Basic ${btoa(`ann:${secret("basic")}`)}` };
-    await expectStatus(401, send("GET", "/api/v1/users/me", undefined, odd));
-    await expectStatus(
-      401,
-      send("GET", "/api/v1/users/me", undefined, { authorization: `Bearer ${secret("bearer")}` }),
-    );
-    await expectStatus(
-      401,
-      send("POST", "/api/v1/auth/refresh", undefined, { cookie: `__Host-rt=${secret("cookie")}` }),
-    );
-    await expectStatus(422, send("POST", "/api/v1/auth/verify-email", { token: secret("verification") }));
-    const confirm = "/api/v1/auth/password-reset/confirm";
-    await expectStatus(422, send("POST", confirm, { token: secret("reset"), new_password: secret("reset to") }));
+    await failInEveryWay(send, secret, ann);
 
     const first = await expectStatus(200, send("POST", "/api/v1/users/login", credentials));
     const second = await expectStatus(200, send("POST", "/api/v1/auth/refresh", undefined, { cookie: first.cookie }));
     const bearer = { authorization: `Bearer ${String(second.body["access_token"])}` };
-    const changes = "/api/v1/users/me/password";
+    const [changes, confirm] = ["/api/v1/users/me/password", CONFIRM];
     await send("POST", changes, { current_password: secret("not current"), new_password: secret("not taken") }, bearer);
     const changed = { current_password: ann.password, new_password: secret("changed") };
     await expectStatus(204, send("POST", changes, changed, bearer));
@@ -171,56 +131,38 @@ test("a deleted account is in no row any more, and never was in a log", { timeou
   figure(`a deleted account in ${columns} columns, ${rows} values: 0 found, ${before.found.length} before`);
 });
 
-/** An API and a worker as processes of their own, as talkative as they can be, on a database of their own. */
-async function startStage() {
-  await using undo = new AsyncDisposableStack();
-  const database = undo.use(await cloneDatabase());
-  const settings = { databaseUrl: database.url, env: NOISE };
-  const worker = undo.use(
-    await startService("worker", { ...settings, env: { ...NOISE, FAULTS: "worker.before_handled=throw@1" } }),
+/** Secrets where they belong and where they don't, none of which opens anything. */
+async function failInEveryWay(send: Send, secret: (name: string) => string, ann: Person): Promise<void> {
+  const credentials = { email: ann.email, password: ann.password };
+  await expectStatus(409, send("POST", "/api/v1/users/register", { ...ann, password: secret("taken") }));
+  await expectStatus(422, send("POST", "/api/v1/users/register", { ...ann, password: secret("long").repeat(9) }));
+  await expectStatus(422, send("POST", "/api/v1/users/register", { ...ann, [secret("field")]: secret("extra") }));
+  await expectStatus(422, send("POST", "/api/v1/users/register", { ...ann, password: [secret("listed")] }));
+  await expectStatus(401, send("POST", "/api/v1/users/login", { ...credentials, password: secret("wrong") }));
+  await expectStatus(401, send("POST", "/api/v1/users/login", { email: "x@y.org", password: secret("unknown") }));
+  await expectStatus(
+    422,
+    send("POST", "/api/v1/users/login", { email: secret("misplaced").repeat(20), password: "x" }),
   );
-  const api = undo.use(await startService("api", settings));
-  const log = createLog({ logLevel: "silent", process: "test" });
-  const db = createDatabase(createPool({ url: database.url, max: 2, work: "job", name: "stage", log }));
-  undo.defer(() => db.destroy());
-  await until(async () => (await count(db, "subscriptions")) > 0);
-  const send = sender(api.url);
-  const kept = undo.move();
-  return {
-    url: database.url,
-    db,
-    send,
-    drained: () =>
-      until(
-        async () => (await open(db)) === 0,
-        () => open(db),
-      ),
-    /** Makes the table of users refuse what the condition says, with an error in which PostgreSQL quotes the row. */
-    async breaking(condition: string, act: () => Promise<void>) {
-      await sql.raw(`ALTER TABLE users ADD CONSTRAINT planted CHECK (NOT (${condition})) NOT VALID`).execute(db);
-      await act();
-      await sql.raw("ALTER TABLE users DROP CONSTRAINT planted").execute(db);
-    },
-    /** A product of somebody else's with some stock. */
-    stock: () => stock(db, send),
-    /** Whatever the two processes have said, and their metrics. */
-    async said(): Promise<(readonly [string, string])[]> {
-      const metrics = await Promise.all(
-        [api, worker].map(async ({ url }) => await (await fetch(`${url}/metrics`)).text()),
-      );
-      // The log is written in the background: wait for the line of this request.
-      const last = await fetch(`${api.url}/api/v1/health`, { headers: { "x-correlation-id": "the-last-line" } });
-      await last.text();
-      await until(() => api.output().includes("the-last-line"));
-      return [
-        ["the API", api.output()],
-        ["the worker", worker.output()],
-        ["the API's metrics", metrics[0] ?? ""],
-        ["the worker's metrics", metrics[1] ?? ""],
-      ];
-    },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  };
+  const form = new URLSearchParams({ username: ann.email, password: secret("form") }).toString();
+  await expectStatus(401, send("POST", "/api/v1/auth/login/access-token", form));
+  for (const text of [`{"password":"${secret("broken")}"`, `{"password":"${secret("nul")}\\u0000"}`, secret("bare")]) {
+    const answer = await send("POST", "/api/v1/users/login", text, { "content-type": "application/json" });
+    expect([answer.status, holds(answer.text, "canary")]).toEqual([400, false]);
+  }
+  await misplace(send, secret, credentials);
+}
+
+async function misplace(send: Send, secret: (name: string) => string, credentials: object): Promise<void> {
+  await send("POST", `/api/v1/users/login?password=${secret("query")}`, credentials);
+  await send("GET", `/api/v1/users/me?access_token=${secret("parameter")}`);
+  await send("GET", `/reset-password/${secret("path").repeat(3)}`);
+  const odd = { "x-password": secret("header"), authorization: `Basic ${btoa(`ann:${secret("basic")}`)}` };
+  await expectStatus(401, send("GET", "/api/v1/users/me", undefined, odd));
+  await expectStatus(401, send("GET", "/api/v1/users/me", undefined, { authorization: `Bearer ${secret("bearer")}` }));
+  await expectStatus(401, send("POST", "/api/v1/auth/refresh", undefined, { cookie: `__Host-rt=${secret("cookie")}` }));
+  await expectStatus(422, send("POST", "/api/v1/auth/verify-email", { token: secret("verification") }));
+  await expectStatus(422, send("POST", CONFIRM, { token: secret("reset"), new_password: secret("reset to") }));
 }
 
 /** Words that no text has by chance. A password may hold them: they are long, and none is common. */
@@ -235,26 +177,6 @@ function secretWords() {
     of: (name: string) => known.get(name) ?? "",
     words: () => [...known.values()],
   };
-}
-
-function sender(url: string): Send {
-  return async (method, path, body, headers = {}) => {
-    const type = typeof body === "string" ? "application/x-www-form-urlencoded" : "application/json";
-    const payload = body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) };
-    const typed = body === undefined ? {} : { "content-type": type };
-    const response = await fetch(`${url}${path}`, { method, headers: { ...typed, ...headers }, ...payload });
-    const text = await response.text();
-    const json = response.headers.get("content-type")?.includes("json") === true;
-    const [cookie = ""] = response.headers.getSetCookie();
-    const parsed = json && text !== "" ? (JSON.parse(text) as Record<string, unknown>) : {};
-    return { status: response.status, text, body: parsed, cookie: cookie.replace(/; (?!Max-Age=0).*$/s, "") };
-  };
-}
-
-async function expectStatus(status: number, sent: Promise<Sent>): Promise<Sent> {
-  const answer = await sent;
-  expect([answer.status, answer.text]).toEqual([status, answer.text]);
-  return answer;
 }
 
 /** The tokens in the mails to an address, by the kind of the mail. */
@@ -272,29 +194,6 @@ async function tokensIn(
   return Object.fromEntries(mails.flatMap(([kind, token]) => (token === undefined ? [] : [[kind, token]])));
 }
 
-async function signIn({ send, db }: { send: Send; db: Db }, role: "staff" | "admin"): Promise<Record<string, string>> {
-  const known = { email: `${role}@example.org`, password: "correct horse battery" };
-  const { body } = await send("POST", "/api/v1/users/register", { ...known, full_name: "Somebody" });
-  await db.updateTable("users").set({ role }).where("id", "=", Number(body["id"])).execute();
-  const { body: token } = await expectStatus(200, send("POST", "/api/v1/users/login", known));
-  return { authorization: `Bearer ${String(token["access_token"])}` };
-}
-
-async function stock(db: Db, send: Send): Promise<number> {
-  const staff = await signIn({ send, db }, "staff");
-  const product = { name: "Kettle", price_cents: 100, stock: 5 };
-  return Number((await expectStatus(201, send("POST", "/api/v2/products", product, staff))).body["id"]);
-}
-
 function valueOf(cookie: string): string {
   return cookie.replace(/^[^=]*=/, "");
-}
-
-async function count(db: Db, table: "audit_log" | "delivery_failures" | "subscriptions"): Promise<number> {
-  return (await db.selectFrom(table).selectAll().execute()).length;
-}
-
-async function open(db: Db): Promise<number> {
-  const deliveries = db.selectFrom("deliveries").select("message_id").where("handled_at", "is", null);
-  return (await deliveries.where("dead_at", "is", null).execute()).length;
 }

@@ -8,6 +8,7 @@ import { AUDIT_ACTIONS, recordAudit } from "./audit.ts";
 
 type Row = Record<string, unknown>;
 const ann = { email: "ann@example.com", password: "correct horse battery", full_name: "Ann Example" };
+const INSUFFICIENT_PRIVILEGE = "42501";
 const caller = { correlation_id: "test", address: "192.0.2.7", user_agent: null, user_id: null };
 
 // case 84
@@ -102,7 +103,7 @@ test("what was written can't be changed or removed, not by the application's own
     "INSERT INTO audit_log (id, action, correlation_id) OVERRIDING SYSTEM VALUE VALUES (1, 'login.failed', 'x') ON CONFLICT (id) DO UPDATE SET user_id = 7",
     "MERGE INTO audit_log USING (SELECT 1) AS s ON true WHEN MATCHED THEN DELETE",
   ]) {
-    await expect(sql.raw(statement).execute(shop.db), statement).rejects.toMatchObject({ code: "42501" });
+    expect([statement, await codeOf(shop, statement)]).toEqual([statement, INSUFFICIENT_PRIVILEGE]);
   }
   expect(await everyRow(shop)).toEqual(before);
 });
@@ -134,7 +135,7 @@ test("with the rights of docs/personal-data.md the shop works, and can't change 
     "SET session_replication_role = replica",
     "DROP TABLE audit_log",
   ]) {
-    await expect(sql.raw(statement).execute(shop.db), statement).rejects.toMatchObject({ code: "42501" });
+    expect([statement, await codeOf(shop, statement)]).toEqual([statement, INSUFFICIENT_PRIVILEGE]);
   }
 });
 
@@ -174,6 +175,16 @@ async function listed(client: Client, query: string): Promise<Row[]> {
   const answer = await client.get(`/api/v1/operations/audit?${query}`);
   expect(answer.statusCode).toBe(200);
   return answer.body["data"] as Row[];
+}
+
+/** The code with which PostgreSQL refuses a statement; undefined when it does not. */
+async function codeOf(shop: TestApp, statement: string): Promise<unknown> {
+  try {
+    await sql.raw(statement).execute(shop.db);
+    return undefined;
+  } catch (error) {
+    return (error as { code?: unknown }).code;
+  }
 }
 
 async function everyRow(shop: TestApp): Promise<Row[]> {
