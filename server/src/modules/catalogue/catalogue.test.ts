@@ -99,9 +99,8 @@ test("a cursor that was tampered with, of another sort, or with skip is refused 
 test("a page of one and a page of a hundred take the same number of statements", async () => {
   await using shop = await startApp({ worker: false });
   const owners = await Promise.all(Array.from({ length: 10 }, () => shop.signUp()));
-  await Promise.all(
-    owners.flatMap((owner) => Array.from({ length: 11 }, () => owner.post("/api/v1/items", { title: "T" }))),
-  );
+  const rows = owners.flatMap(({ id }) => Array.from({ length: 11 }, () => ({ owner_id: id, title: "T" })));
+  await shop.db.insertInto("items").values(rows).execute();
   const counts: number[] = [];
   for (const limit of [1, 100]) {
     const before = shop.statements();

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
@@ -65,7 +66,8 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "List an item of one's own", body: NewItem, response: { 201: Item } },
     },
     async (request, reply) => {
-      const input = { user: requireUser(request), item: request.body, use: keyUse(request) };
+      const { origin, body: item } = request;
+      const input = { user: requireUser(request), origin, item, use: keyUse(request) };
       return sendAnswer(reply, await createItem(context, input));
     },
   );
@@ -89,7 +91,7 @@ function itemChangeRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const input = { id: request.params.id, user: requireUser(request), checkVersion: checkVersion(request) };
+      const input = changeOf(request);
       const change = { ...NOTHING_SAID, ...request.body };
       const item = await transact(context, (trx) => changeItem(trx, { ...input, change }));
       return sendVersioned(request, reply, await withOwner(db, item));
@@ -103,7 +105,7 @@ function itemChangeRoutes(app: App, context: Context): void {
       schema: { summary: "Change an item", params: IdParams, body: ItemChange, response: { 200: Item } },
     },
     async (request, reply) => {
-      const input = { id: request.params.id, user: requireUser(request), checkVersion: checkVersion(request) };
+      const input = changeOf(request);
       const item = await transact(context, (trx) => changeItem(trx, { ...input, change: request.body }));
       return sendVersioned(request, reply, await withOwner(db, item));
     },
@@ -121,13 +123,15 @@ function itemChangeRoutes(app: App, context: Context): void {
       },
     },
     async (request, reply) => {
-      const input = { id: request.params.id, user: requireUser(request), checkVersion: checkVersion(request) };
+      const input = changeOf(request);
       await transact(context, (trx) => removeItem(trx, input));
       return reply.code(204).send(null);
     },
   );
 }
 
-function checkVersion(request: Parameters<typeof checkIfMatch>[0]): (version: number) => void {
-  return (version) => checkIfMatch(request, version);
+function changeOf(request: FastifyRequest<{ Params: { id: number } }>) {
+  const { params, origin } = request;
+  const checkVersion = (version: number) => checkIfMatch(request, version);
+  return { id: params.id, user: requireUser(request), origin, checkVersion };
 }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
@@ -7,6 +8,7 @@ import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
+import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { adjustStock } from "./adjust-stock.ts";
 import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";
@@ -101,7 +103,7 @@ function productChangeRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { name, ...fields } = request.body;
-      const input = { id: request.params.id, checkVersion: (version: number) => checkIfMatch(request, version) };
+      const input = changeOf(request);
       const change = { ...NOTHING_SAID, ...fields, title: name };
       const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
       return sendVersioned(request, reply, product);
@@ -116,7 +118,7 @@ function productChangeRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { name, ...fields } = request.body;
-      const input = { id: request.params.id, checkVersion: (version: number) => checkIfMatch(request, version) };
+      const input = changeOf(request);
       const change = name === undefined ? fields : { ...fields, title: name };
       const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
       return sendVersioned(request, reply, product);
@@ -163,9 +165,14 @@ function stockRoutes(app: App, context: Context): void {
   );
 }
 
+function changeOf(request: FastifyRequest<{ Params: { id: number } }>) {
+  const { params, origin } = request;
+  return { id: params.id, origin, checkVersion: (version: number) => checkIfMatch(request, version) };
+}
+
 async function applyChange(
   trx: Trx,
-  input: { id: number; checkVersion: VersionCheck; change: Partial<ItemFields> },
+  input: { id: number; origin: Origin; checkVersion: VersionCheck; change: Partial<ItemFields> },
 ): Promise<Product> {
   await changeProduct(trx, input);
   const product = await findProduct(trx, input.id);

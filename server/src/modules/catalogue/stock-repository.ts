@@ -36,12 +36,13 @@ export async function lockReservedLevels(trx: Trx, order_ids: number[]): Promise
   );
 }
 
-export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<void> {
+/** @returns the items of which nothing is free any more */
+export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<number[]> {
   const rows = requests.flatMap(({ order_id, correlation_id, lines }) =>
     lines.map(({ item_id, quantity }) => ({ order_id, correlation_id, item_id, quantity })),
   );
-  if (rows.length === 0) return;
-  await named(
+  if (rows.length === 0) return [];
+  const levels = await named<{ item_id: number; sold_out: boolean }>(
     trx,
     "stock_reserve",
     `WITH taken AS (
@@ -55,7 +56,8 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
        SELECT item_id, 'reserved', quantity, order_id, correlation_id FROM taken
      )
      UPDATE stock_levels l SET reserved = ${isMutant("oversell") ? READ_BEFORE : "l.reserved"} + s.quantity
-     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id
+     RETURNING l.item_id, l.on_hand = l.reserved AS sold_out`,
     [
       rows.map((row) => row.order_id),
       rows.map((row) => row.item_id),
@@ -63,6 +65,7 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
       rows.map((row) => row.correlation_id),
     ],
   );
+  return levels.filter((level) => level.sold_out).map((level) => level.item_id);
 }
 
 // Two defects for the tests of faults: the second reservation of an order adds to the first; and the new count comes
@@ -71,11 +74,12 @@ const RESERVE_AGAIN =
   "ON CONFLICT (order_id, item_id) DO UPDATE SET quantity = reservations.quantity + excluded.quantity";
 const READ_BEFORE = "(SELECT b.reserved FROM stock_levels b WHERE b.item_id = s.item_id)";
 
+/** @returns the items of which nothing had been free, and now something is */
 export async function closeReservations(
   trx: Trx,
   orders: { order_id: number; correlation_id: string }[],
-): Promise<void> {
-  await named(
+): Promise<number[]> {
+  const levels = await named<{ item_id: number; was_sold_out: boolean }>(
     trx,
     "stock_release",
     `WITH closing AS (
@@ -89,9 +93,11 @@ export async function closeReservations(
        SELECT item_id, 'released', -quantity, order_id, correlation_id FROM freed
      )
      UPDATE stock_levels l SET reserved = l.reserved - s.quantity
-     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM freed GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM freed GROUP BY item_id) s WHERE l.item_id = s.item_id
+     RETURNING l.item_id, l.on_hand - l.reserved = s.quantity AS was_sold_out`,
     [orders.map((order) => order.order_id), orders.map((order) => order.correlation_id)],
   );
+  return levels.filter((level) => level.was_sold_out).map((level) => level.item_id);
 }
 
 export async function listOpenReservations(db: DbOrTrx, order_ids: number[]) {
