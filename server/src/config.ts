@@ -48,6 +48,10 @@ export type Config = {
   messaging: "postgres";
   /** absent: what Redis would hold is in PostgreSQL, or in each process's memory */
   redisUrl: string | undefined;
+  /** which engine answers searches; with `elasticsearch`, PostgreSQL stands in while it is away */
+  search: "postgres" | "elasticsearch";
+  /** an Elasticsearch or an OpenSearch; may carry a user and password */
+  elasticsearchUrl: string | undefined;
   /** `mailbox` keeps mails in a table that the staff can read; `smtp` sends them */
   mail: "mailbox" | "smtp";
   smtpUrl: string | undefined;
@@ -110,6 +114,8 @@ export function readConfig(env: Environment, root: string): Config {
     databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
     messaging: read.oneOf("MESSAGING", ["postgres"] as const, "postgres"),
     redisUrl: read.url("REDIS_URL", ["redis:", "rediss:"]),
+    search: read.oneOf("SEARCH", ["postgres", "elasticsearch"] as const, "postgres"),
+    elasticsearchUrl: read.url("ELASTICSEARCH_URL", ["http:", "https:"]),
     mail: read.oneOf("MAIL", ["mailbox", "smtp"] as const, "mailbox"),
     smtpUrl: read.url("SMTP_URL", ["smtp:", "smtps:"]),
     mailFrom: read.text("MAIL_FROM") ?? "Shopfloor <shopfloor@localhost>",
@@ -128,6 +134,8 @@ export function readConfig(env: Environment, root: string): Config {
   };
   if (config.mail === "smtp" && config.smtpUrl === undefined)
     mistakes.push("SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587");
+  if (config.search === "elasticsearch" && config.elasticsearchUrl === undefined)
+    mistakes.push("ELASTICSEARCH_URL is required with SEARCH=elasticsearch, for instance http://host:9200");
   if (production) mistakes.push(...productionMistakes(config, env));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
