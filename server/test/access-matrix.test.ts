@@ -34,12 +34,19 @@ const EXPECTED: Record<string, [number, number, number, number, number, number]>
   "PATCH /api/v2/products/{id}": [401, 401, 403, 403, 200, 200],
   "POST /api/v2/products/{id}/stock": [401, 401, 403, 403, 201, 201],
   "GET /api/v2/products/{id}/movements": [401, 401, 403, 403, 200, 200],
+  "POST /api/v2/product-batches": [401, 401, 403, 403, 200, 200],
+  "GET /api/v2/product-export": [401, 401, 403, 403, 200, 200],
+  "POST /api/v2/product-imports": [401, 401, 403, 403, 202, 202],
+  "GET /api/v2/product-imports": [401, 401, 403, 403, 200, 200],
+  "GET /api/v2/product-imports/{id}": [401, 401, 403, 403, 200, 200],
+  "GET /api/v2/product-imports/{id}/lines": [401, 401, 403, 403, 200, 200],
   "POST /api/v2/orders": [401, 401, 202, 202, 202, 202],
   "GET /api/v2/orders": [401, 401, 200, 200, 200, 200],
   "GET /api/v2/orders/{id}": [401, 401, 404, 200, 200, 200],
   "POST /api/v2/orders/{id}/cancel": [401, 401, 404, 200, 200, 200],
 };
 const UNKNOWN_ID = 999_999;
+const CSV = "sku,name,price_cents\nCSV-1,Kettle,100";
 const CORRELATED = { "x-correlation-id": "the-same" };
 
 test("each operation lets in just those who may use it, and is in the table", async () => {
@@ -89,7 +96,7 @@ test("a list of orders holds the caller's own, whatever it is asked for", async 
   expect(await listed(stranger, `?user_id=${owner.id}`)).toEqual([]);
 });
 
-type Known = { product: number; item: number; order: number; email: string };
+type Known = { product: number; item: number; import: number; order: number; email: string };
 
 async function castOf(shop: TestApp) {
   const revoked = await shop.signUp();
@@ -103,7 +110,8 @@ async function castOf(shop: TestApp) {
     const product = await idOf(staff.post("/api/v2/products", { name: "Kettle", price_cents: 100, stock: 9 }));
     const item = await idOf(owner.post("/api/v1/items", { title: "Mine" }));
     const items = [{ product_id: product, quantity: 1 }];
-    return { product, item, order: await idOf(owner.post("/api/v2/orders", { items })), email };
+    const imported = await idOf(staff.post("/api/v2/product-imports", CSV, { "content-type": "text/csv" }));
+    return { product, item, import: imported, order: await idOf(owner.post("/api/v2/orders", { items })), email };
   };
   return { people, prepare };
 }
@@ -113,7 +121,15 @@ async function idOf(created: ReturnType<Client["post"]>): Promise<number> {
 }
 
 function ask(client: Client, { key, method, path }: Operation, known: Known): ReturnType<Client["post"]> {
-  const kind = path.includes("/orders/") ? "order" : path.includes("/items/") ? "item" : "product";
+  if (key === "POST /api/v2/product-imports")
+    return client.post(path, CSV, { ...CORRELATED, "content-type": "text/csv" });
+  const kind = path.includes("/product-imports/")
+    ? "import"
+    : path.includes("/orders/")
+      ? "order"
+      : path.includes("/items/")
+        ? "item"
+        : "product";
   const send = client[method.toLowerCase() as "get" | "post" | "put" | "patch" | "delete"];
   return send(path.replace("{id}", String(known[kind])), GOOD_BODIES[key]?.(known), CORRELATED);
 }

@@ -15,7 +15,8 @@ import { until } from "./until.ts";
 export type Answer = Pick<LightMyRequestResponse, "statusCode" | "headers"> & { body: Record<string, unknown> };
 type Send = (url: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 /** Somebody who speaks to the API, signed in or not. */
-export type Client = { id: number; get: Send; post: Send; put: Send; patch: Send; delete: Send };
+type GetText = (url: string) => Promise<Pick<LightMyRequestResponse, "statusCode" | "headers"> & { text: string }>;
+export type Client = { id: number; getText: GetText; get: Send; post: Send; put: Send; patch: Send; delete: Send };
 
 const keys = generateKeys();
 const POOL = "4";
@@ -90,7 +91,19 @@ function clientOf(app: App, id: number, own: Record<string, string>): Client {
       const json = response.headers["content-type"]?.includes("json") === true && response.body !== "";
       return { statusCode: response.statusCode, headers: response.headers, body: json ? response.json() : {} };
     };
-  return { id, get: send("GET"), post: send("POST"), put: send("PUT"), patch: send("PATCH"), delete: send("DELETE") };
+  const getText: GetText = async (url) => {
+    const { statusCode, headers, body } = await app.inject({ method: "GET", url, headers: own });
+    return { statusCode, headers, text: body };
+  };
+  return {
+    id,
+    getText,
+    get: send("GET"),
+    post: send("POST"),
+    put: send("PUT"),
+    patch: send("PATCH"),
+    delete: send("DELETE"),
+  };
 }
 
 /** Resolves when no delivery is open; rejects after the deadline and lists what is left. */

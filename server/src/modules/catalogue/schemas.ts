@@ -59,16 +59,63 @@ const stock = { available: Type.Integer({ description: "on hand and not reserved
 export const Product = Strict({ id: Id, owner_id: Id, name: Type.String(), ...shown, ...stock });
 export type Product = Static<typeof Product>;
 
+const Stock = Type.Integer({ minimum: 0, maximum: MAX_STOCK, examples: [50] });
 export const NewProduct = Strict({
   name: Title,
   price_cents: Money,
-  stock: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_STOCK, examples: [50] })),
+  stock: Type.Optional(Stock),
   ...listing,
 });
 export type NewProduct = Static<typeof NewProduct>;
 export const ProductChange = Strict({ name: Type.Optional(Title), price_cents: Type.Optional(Money), ...listing });
 export const ProductReplacement = Strict({ name: Title, price_cents: Money, ...listing });
 export type ProductChange = Static<typeof ProductChange>;
+
+/** A product as a file or a list names it: by its SKU. What is left out stays as it is; a new one needs no more. */
+export const ProductLineFields = Strict({
+  sku: Sku,
+  name: Title,
+  price_cents: Money,
+  stock: Type.Optional(Stock),
+  category: Type.Optional(Category),
+  tags: Type.Optional(Tags),
+  description: Type.Optional(Description),
+});
+export type ProductLine = Static<typeof ProductLineFields>;
+
+export const MAX_BULK = 500;
+export const ProductLines = Strict({
+  products: Type.Array(ProductLineFields, { minItems: 1, maxItems: MAX_BULK }),
+});
+export const LineOutcome = Choice(["waiting", "created", "updated", "unchanged", "refused"]);
+export const BulkOutcome = Strict({
+  data: Type.Array(Strict({ sku: Type.String(), product_id: Id, outcome: LineOutcome })),
+});
+
+export const ImportStatus = Choice(["queued", "running", "done", "failed"]);
+export const ProductImport = Strict({
+  id: Id,
+  status: ImportStatus,
+  total: Type.Integer({ description: "lines of the file" }),
+  done: Type.Integer({ description: "lines dealt with" }),
+  created: Type.Integer(),
+  updated: Type.Integer(),
+  unchanged: Type.Integer(),
+  refused: Type.Integer({ description: "lines that are wrong; one is enough, and nothing is written" }),
+  detail: Nullable(Type.String()),
+  user_id: Id,
+  correlation_id: Type.String(),
+  created_at: Timestamp,
+  finished_at: Nullable(Timestamp),
+});
+export type ProductImport = Static<typeof ProductImport>;
+export const ImportLine = Strict({
+  line: Type.Integer({ description: "as an editor counts: the header is 1" }),
+  sku: Type.String(),
+  outcome: LineOutcome,
+  message: Nullable(Type.String()),
+  item_id: Nullable(Id),
+});
 
 export const StockAdjustment = Strict({
   delta: Type.Integer({ minimum: -MAX_STOCK, maximum: MAX_STOCK, examples: [10] }),

@@ -124,6 +124,33 @@ export interface Outbox {
   occurred_at: Generated<string>;
 }
 
+export interface ProductImportLines {
+  id: GeneratedAlways<number>;
+  import_id: number;
+  line: number;
+  sku: string;
+  product: Json;
+  outcome: "waiting" | "created" | "updated" | "unchanged" | "refused";
+  message: string | null;
+  item_id: number | null;
+}
+
+export interface ProductImports {
+  id: GeneratedAlways<number>;
+  user_id: number;
+  status: "queued" | "running" | "done" | "failed";
+  total: number;
+  done: Generated<number>;
+  created: Generated<number>;
+  updated: Generated<number>;
+  unchanged: Generated<number>;
+  refused: Generated<number>;
+  detail: string | null;
+  correlation_id: string;
+  created_at: Generated<string>;
+  finished_at: string | null;
+}
+
 export interface Products {
   id: ReadOnly<number>;
   owner_id: ReadOnly<number>;
@@ -228,6 +255,8 @@ export interface Tables {
   order_items: OrderItems;
   orders: Orders;
   outbox: Outbox;
+  product_import_lines: ProductImportLines;
+  product_imports: ProductImports;
   products: Products;
   rate_limits: RateLimits;
   refresh_tokens: RefreshTokens;

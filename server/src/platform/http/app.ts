@@ -44,6 +44,8 @@ declare module "fastify" {
     idempotent?: boolean;
     /** takes `application/x-www-form-urlencoded` too */
     form?: boolean;
+    /** takes `text/csv` and nothing else; the handler gets the text */
+    csv?: boolean;
     /** answers for as long as the client listens, so the deadline of an answer does not hold */
     endless?: boolean;
     /** what it can answer with beyond the problems that follow from its permission and input; for the documentation */
