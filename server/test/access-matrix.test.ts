@@ -33,6 +33,8 @@ const EXPECTED: Record<string, [number, number, number, number, number, number]>
   "PUT /api/v2/products/{id}": [401, 401, 403, 403, 200, 200],
   "PATCH /api/v2/products/{id}": [401, 401, 403, 403, 200, 200],
   "POST /api/v2/products/{id}/stock": [401, 401, 403, 403, 201, 201],
+  "GET /api/v2/products/{id}/stock": [401, 401, 403, 403, 200, 200],
+  "PATCH /api/v2/products/{id}/stock": [401, 401, 403, 403, 200, 200],
   "GET /api/v2/products/{id}/movements": [401, 401, 403, 403, 200, 200],
   "POST /api/v2/product-batches": [401, 401, 403, 403, 200, 200],
   "GET /api/v2/product-export": [401, 401, 403, 403, 200, 200],

@@ -58,6 +58,7 @@ export const GOOD_BODIES: Record<string, (known: { product: number; email: strin
   "PUT /api/v2/products/{id}": () => ({ name: "Pot", price_cents: 200 }),
   "PATCH /api/v2/products/{id}": () => ({ price_cents: 300 }),
   "POST /api/v2/products/{id}/stock": () => ({ delta: 1, reason: "counted" }),
+  "PATCH /api/v2/products/{id}/stock": () => ({ low_stock_threshold: 2 }),
   "POST /api/v2/product-batches": () => ({ products: [{ sku: "BULK-1", name: "Kettle", price_cents: 100 }] }),
   "POST /api/v2/orders": ({ product }) => ({ items: [{ product_id: product, quantity: 1 }] }),
 };

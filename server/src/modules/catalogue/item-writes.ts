@@ -1,9 +1,10 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { itemChanged, productAvailabilityChanged } from "./events.ts";
+import { itemChanged, productAvailabilityChanged, stockLow } from "./events.ts";
+import { forgetItems } from "./item-cache.ts";
 import { archiveItem, deleteItem, insertItem, type ItemFields, type ItemRow, updateItem } from "./repository.ts";
-import { wasReserved } from "./stock-repository.ts";
+import { type Taken, wasReserved } from "./stock-repository.ts";
 
 // Items are written here and nowhere else, so that no change goes without the event which search and caches live on.
 
@@ -37,6 +38,8 @@ export async function takeDownItem(trx: Trx, origin: Origin, id: number): Promis
 
 /** For items that were written many at once: tells that they changed, in the transaction that did it. */
 export async function announceItems(trx: Trx, changed: { origin: Origin; item_id: number }[]): Promise<void> {
+  const ids = changed.map(({ item_id }) => item_id);
+  forgetItems(trx, ids);
   await publish(
     trx,
     itemChanged,
@@ -51,4 +54,14 @@ export async function announceAvailability(trx: Trx, changed: { origin: Origin; 
     productAvailabilityChanged,
     changed.map(({ origin, item_id }) => ({ origin, payload: { item_id } })),
   );
+}
+
+/** Tells of products whose free stock has just gone down to their threshold or below; not again while it stays there. */
+export async function announceLowStock(trx: Trx, levels: (Taken & { origin: Origin })[]): Promise<void> {
+  const low = levels.flatMap(({ item_id, taken, available, low_stock_threshold: threshold, origin }) =>
+    threshold !== null && available <= threshold && available + taken > threshold
+      ? [{ origin, payload: { item_id, available, threshold } }]
+      : [],
+  );
+  await publish(trx, stockLow, low);
 }

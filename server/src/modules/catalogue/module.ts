@@ -7,6 +7,7 @@ import { abandonImport, runImport } from "./import-products.ts";
 import { importRoutes } from "./import-routes.ts";
 import { itemRoutes } from "./item-routes.ts";
 import { productRoutes } from "./product-routes.ts";
+import { stockRoutes } from "./stock-routes.ts";
 
 export const catalogueModule: Module = {
   name: "catalogue",
@@ -15,6 +16,7 @@ export const catalogueModule: Module = {
   async routes(app, context) {
     await itemRoutes(app, context);
     await productRoutes(app, context);
+    await stockRoutes(app, context);
     await batchRoutes(app, context);
     await importRoutes(app, context);
   },

@@ -9,21 +9,12 @@ import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/pl
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { adjustStock } from "./adjust-stock.ts";
 import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";
-import { productNotFound, skuTaken, stockInUse, stockTooLarge } from "./errors.ts";
+import { productNotFound, skuTaken } from "./errors.ts";
+import { createItemReads } from "./item-reads.ts";
 import { findProduct, type ItemFields, NOTHING_SAID, selectProducts } from "./repository.ts";
-import {
-  Category,
-  Movement,
-  NewProduct,
-  Product,
-  ProductChange,
-  ProductReplacement,
-  StockAdjustment,
-} from "./schemas.ts";
-import { selectMovements } from "./stock-repository.ts";
+import { Category, NewProduct, Product, ProductChange, ProductReplacement } from "./schemas.ts";
 
 const LIST: ListOptions = {
   columns: { id: "integer", name: "text", price_cents: "integer", created_at: "time", updated_at: "time" },
@@ -35,11 +26,10 @@ const ProductList = listQuery(LIST, {
   max_price_cents: Type.Optional(Money),
   in_stock: Type.Optional(Type.Boolean()),
 });
-const LEDGER: ListOptions = { columns: { id: "integer", created_at: "time" }, defaultSort: "-id" };
-const MovementList = listQuery(LEDGER, {});
 
 export async function productRoutes(app: App, context: Context): Promise<void> {
   const { db } = context;
+  const reads = createItemReads(context);
 
   app.get(
     "/api/v2/products",
@@ -65,7 +55,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "Read a product", params: IdParams, response: { 200: Product } },
     },
     async (request, reply) => {
-      const product = await findProduct(db, request.params.id);
+      const product = await reads.product(request.params.id);
       if (product === undefined) throw productNotFound();
       return sendVersioned(request, reply, product);
     },
@@ -85,7 +75,6 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   );
 
   productChangeRoutes(app, context);
-  stockRoutes(app, context);
 }
 
 function productChangeRoutes(app: App, context: Context): void {
@@ -122,45 +111,6 @@ function productChangeRoutes(app: App, context: Context): void {
       const change = name === undefined ? fields : { ...fields, title: name };
       const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
       return sendVersioned(request, reply, product);
-    },
-  );
-}
-
-function stockRoutes(app: App, context: Context): void {
-  const { db } = context;
-
-  app.post(
-    "/api/v2/products/:id/stock",
-    {
-      config: { permission: "stock.manage", idempotent: true, problems: [productNotFound, stockInUse, stockTooLarge] },
-      schema: {
-        summary: "Adjust the stock of a product",
-        params: IdParams,
-        body: StockAdjustment,
-        response: { 201: Movement },
-      },
-    },
-    async (request, reply) => {
-      const input = { item_id: request.params.id, ...request.body, user: requireUser(request), origin: request.origin };
-      return sendAnswer(reply, await adjustStock(context, { ...input, use: keyUse(request) }));
-    },
-  );
-
-  app.get(
-    "/api/v2/products/:id/movements",
-    {
-      config: { permission: "stock.manage", problems: [productNotFound] },
-      schema: {
-        summary: "List the stock movements of a product: the ledger",
-        params: IdParams,
-        querystring: MovementList,
-        response: { 200: pageOf(Movement) },
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params;
-      if ((await findProduct(db, id)) === undefined) throw productNotFound();
-      return sendPage(request, reply, await readPage(db, LEDGER, request.query, selectMovements(db, id)));
     },
   );
 }

@@ -1,7 +1,7 @@
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { newOrigin, type Origin } from "#src/platform/telemetry/origin.ts";
 import { type Allocation, allocate, type StockLine, type StockRequest } from "./allocate.ts";
-import { announceAvailability } from "./item-writes.ts";
+import { announceAvailability, announceLowStock } from "./item-writes.ts";
 import {
   closeReservations,
   findPrices,
@@ -30,11 +30,14 @@ export async function reserveStock(trx: Trx, requests: StockRequest[]): Promise<
   const available = new Map(levels.map((level) => [level.item_id, level.on_hand - level.reserved]));
   const allocations = allocate(requests, available);
   const granted = requests.filter((_, index) => allocations[index]?.outcome === "reserved");
-  const soldOut = await writeReservations(trx, granted);
+  const taken = (await writeReservations(trx, granted)).map((level) => {
+    return { ...level, origin: lastOf(granted, level.item_id) };
+  });
   await announceAvailability(
     trx,
-    soldOut.map((item_id) => ({ item_id, origin: lastOf(granted, item_id) })),
+    taken.filter(({ available }) => available === 0),
   );
+  await announceLowStock(trx, taken);
   return allocations;
 }
 

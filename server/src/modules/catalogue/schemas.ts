@@ -122,10 +122,22 @@ export const StockAdjustment = Strict({
   reason: Text(1, MAX_REASON_LENGTH, { examples: ["delivery 2026-11"] }),
 });
 
+export const StockLevel = Strict({
+  product_id: Id,
+  on_hand: Type.Integer(),
+  reserved: Type.Integer({ description: "held by orders" }),
+  available: Type.Integer({ description: "on hand and not reserved" }),
+  low_stock_threshold: Nullable(Type.Integer()),
+});
+export const StockSettings = Strict({
+  low_stock_threshold: Nullable(Type.Integer({ minimum: 1, maximum: MAX_STOCK, examples: [5] })),
+});
+
+export const MovementKind = Choice(["adjusted", "reserved", "released"]);
 export const Movement = Strict({
   id: Id,
   item_id: Id,
-  kind: Choice(["adjusted", "reserved", "released"]),
+  kind: MovementKind,
   on_hand_delta: Type.Integer(),
   reserved_delta: Type.Integer(),
   reason: Nullable(Type.String()),

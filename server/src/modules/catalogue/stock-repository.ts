@@ -3,7 +3,7 @@ import { named } from "#src/platform/database/statement.ts";
 import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { StockRequest } from "./allocate.ts";
 
-export type Level = { item_id: number; on_hand: number; reserved: number };
+export type Level = { item_id: number; on_hand: number; reserved: number; low_stock_threshold: number | null };
 
 export async function findPrices(db: DbOrTrx, ids: number[]) {
   return await named<{ id: number; name: string; price_cents: number }>(
@@ -19,7 +19,7 @@ export async function lockLevels(trx: Trx, item_ids: number[]): Promise<Level[]>
   return await named<Level>(
     trx,
     "stock_lock",
-    `SELECT item_id, on_hand, reserved FROM stock_levels
+    `SELECT item_id, on_hand, reserved, low_stock_threshold FROM stock_levels
      WHERE item_id = ANY($1::bigint[]) ORDER BY item_id ${isMutant("oversell") ? "" : "FOR NO KEY UPDATE"}`,
     [item_ids],
   );
@@ -36,13 +36,16 @@ export async function lockReservedLevels(trx: Trx, order_ids: number[]): Promise
   );
 }
 
-/** @returns the items of which nothing is free any more */
-export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<number[]> {
+/** What a level is after something was taken from what was free. */
+export type Taken = { item_id: number; taken: number; available: number; low_stock_threshold: number | null };
+
+/** @returns the levels that changed, as they are now */
+export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<Taken[]> {
   const rows = requests.flatMap(({ order_id, correlation_id, lines }) =>
     lines.map(({ item_id, quantity }) => ({ order_id, correlation_id, item_id, quantity })),
   );
   if (rows.length === 0) return [];
-  const levels = await named<{ item_id: number; sold_out: boolean }>(
+  return await named<Taken>(
     trx,
     "stock_reserve",
     `WITH taken AS (
@@ -57,7 +60,7 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
      )
      UPDATE stock_levels l SET reserved = ${isMutant("oversell") ? READ_BEFORE : "l.reserved"} + s.quantity
      FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id
-     RETURNING l.item_id, l.on_hand = l.reserved AS sold_out`,
+     RETURNING l.item_id, s.quantity AS taken, l.on_hand - l.reserved AS available, l.low_stock_threshold`,
     [
       rows.map((row) => row.order_id),
       rows.map((row) => row.item_id),
@@ -65,7 +68,6 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
       rows.map((row) => row.correlation_id),
     ],
   );
-  return levels.filter((level) => level.sold_out).map((level) => level.item_id);
 }
 
 // Two defects for the tests of faults: the second reservation of an order adds to the first; and the new count comes
@@ -150,4 +152,17 @@ export async function wasReserved(trx: Trx, item_id: number): Promise<boolean> {
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** The level of a product, whatever its status; undefined for what is not sold from stock. */
+export async function findLevel(db: DbOrTrx, item_id: number): Promise<Level | undefined> {
+  return await db
+    .selectFrom("stock_levels")
+    .select(["item_id", "on_hand", "reserved", "low_stock_threshold"])
+    .where("item_id", "=", item_id)
+    .executeTakeFirst();
+}
+
+export async function setLowStockThreshold(db: DbOrTrx, item_id: number, threshold: number | null): Promise<void> {
+  await db.updateTable("stock_levels").set({ low_stock_threshold: threshold }).where("item_id", "=", item_id).execute();
 }

@@ -18,6 +18,12 @@ export interface AuditLog {
   occurred_at: Generated<string>;
 }
 
+export interface CacheEpoch {
+  one: Generated<boolean>;
+  epoch: Generated<number>;
+  nonce: Generated<string>;
+}
+
 export interface Deliveries {
   message_id: number;
   consumer: string;
@@ -47,6 +53,21 @@ export interface IdempotencyKeys {
   created_at: Generated<string>;
 }
 
+export interface ItemSearch {
+  item_id: number;
+  title: string;
+  sort_title: string;
+  category: string | null;
+  tags: string[];
+  sku: string | null;
+  price_cents: number;
+  created_at: string;
+  version: number;
+  terms: string[];
+  document: string;
+  indexed_at: Generated<string>;
+}
+
 export interface Items {
   id: Generated<number>;
   owner_id: number;
@@ -56,7 +77,7 @@ export interface Items {
   category: string | null;
   tags: Generated<string[]>;
   sku: string | null;
-  status: Generated<"active" | "archived">;
+  status: Generated<"draft" | "active" | "archived">;
   tracked: Generated<boolean>;
   version: Generated<number>;
   created_at: Generated<string>;
@@ -191,6 +212,14 @@ export interface Reservations {
   closed_at: string | null;
 }
 
+export interface SearchTerms {
+  term: string;
+  stem: string;
+  spelling: string;
+  items: number;
+  rests: string[];
+}
+
 export interface Sessions {
   id: Generated<string>;
   user_id: number;
@@ -207,6 +236,7 @@ export interface StockLevels {
   item_id: number;
   on_hand: Generated<number>;
   reserved: Generated<number>;
+  low_stock_threshold: number | null;
 }
 
 export interface StockMovements {
@@ -228,6 +258,23 @@ export interface Subscriptions {
   created_at: Generated<string>;
 }
 
+export interface UnlistedProducts {
+  id: ReadOnly<number | null>;
+  owner_id: ReadOnly<number | null>;
+  name: ReadOnly<string | null>;
+  description: ReadOnly<string | null>;
+  price_cents: ReadOnly<number | null>;
+  category: ReadOnly<string | null>;
+  tags: ReadOnly<string[] | null>;
+  sku: ReadOnly<string | null>;
+  available: ReadOnly<number | null>;
+  in_stock: ReadOnly<boolean | null>;
+  version: ReadOnly<number | null>;
+  created_at: ReadOnly<string | null>;
+  updated_at: ReadOnly<string | null>;
+  status: ReadOnly<string | null>;
+}
+
 export interface Users {
   id: Generated<number>;
   email: string;
@@ -245,9 +292,11 @@ export interface Users {
 
 export interface Tables {
   audit_log: AuditLog;
+  cache_epoch: CacheEpoch;
   deliveries: Deliveries;
   delivery_failures: DeliveryFailures;
   idempotency_keys: IdempotencyKeys;
+  item_search: ItemSearch;
   items: Items;
   mails: Mails;
   one_time_tokens: OneTimeTokens;
@@ -261,9 +310,11 @@ export interface Tables {
   rate_limits: RateLimits;
   refresh_tokens: RefreshTokens;
   reservations: Reservations;
+  search_terms: SearchTerms;
   sessions: Sessions;
   stock_levels: StockLevels;
   stock_movements: StockMovements;
   subscriptions: Subscriptions;
+  unlisted_products: UnlistedProducts;
   users: Users;
 }
