@@ -210,3 +210,16 @@ async function walk(client: Client, start: string): Promise<unknown[]> {
 function ids(body: Record<string, unknown>): unknown[] {
   return (body["data"] as { id: number }[]).map((item) => item.id);
 }
+
+test("the categories are listed with what is on show in each", async () => {
+  await using shop = await startApp({ worker: false });
+  const [staff, owner] = [await shop.signUp("staff"), await shop.signUp()];
+  await staff.post("/api/v2/products", { name: "Kettle", price_cents: 100, category: "kitchen" });
+  await owner.post("/api/v1/items", { title: "Pan", category: "kitchen" });
+  await owner.post("/api/v1/items", { title: "Saw", category: "garage" });
+  await owner.post("/api/v1/items", { title: "Thing" });
+  expect((await shop.anonymous.get("/api/v1/categories")).body["data"]).toEqual([
+    { category: "garage", items: 1, products: 0 },
+    { category: "kitchen", items: 2, products: 1 },
+  ]);
+});

@@ -2,12 +2,17 @@ import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { batchRoutes } from "./batch-routes.ts";
 import { catalogueChecks } from "./checks.ts";
-import { importRequested } from "./events.ts";
+import { importRequested, itemChanged } from "./events.ts";
 import { abandonImport, runImport } from "./import-products.ts";
 import { importRoutes } from "./import-routes.ts";
 import { itemRoutes } from "./item-routes.ts";
 import { productRoutes } from "./product-routes.ts";
+import { indexItems } from "./search/index-items.ts";
+import { searchRoutes } from "./search/search-routes.ts";
 import { stockRoutes } from "./stock-routes.ts";
+
+/** Items that are indexed in one transaction. */
+const INDEXING_BATCH = 200;
 
 export const catalogueModule: Module = {
   name: "catalogue",
@@ -16,11 +21,20 @@ export const catalogueModule: Module = {
   async routes(app, context) {
     await itemRoutes(app, context);
     await productRoutes(app, context);
+    await categoryRoutes(app, context);
     await stockRoutes(app, context);
     await batchRoutes(app, context);
     await importRoutes(app, context);
+    await searchRoutes(app, context);
   },
   subscriptions: [
+    subscribe(itemChanged, {
+      consumer: "catalogue.index",
+      maxBatch: INDEXING_BATCH,
+      handle: indexItems,
+      // `verify` finds what is missing in the index, and mends it.
+      onDead: async () => undefined,
+    }),
     subscribe(importRequested, {
       consumer: "catalogue.import",
       maxBatch: 1,
