@@ -2,6 +2,7 @@ import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { batchRoutes } from "./batch-routes.ts";
 import { catalogueChecks } from "./checks.ts";
+import { categoryRoutes } from "./category-routes.ts";
 import { importRequested, itemChanged } from "./events.ts";
 import { abandonImport, runImport } from "./import-products.ts";
 import { importRoutes } from "./import-routes.ts";

@@ -14,7 +14,8 @@ export const MAX_STOCK = 1_000_000_000;
 const Title = Text(1, MAX_TITLE_LENGTH, { examples: ["Kettle"] });
 const Description = Text(0, MAX_DESCRIPTION_LENGTH, { examples: ["Boils a litre in two minutes."] });
 export const Category = Text(1, MAX_CATEGORY_LENGTH, { examples: ["kitchen"] });
-const Tags = Type.Array(Text(1, MAX_TAG_LENGTH), { maxItems: MAX_TAGS, uniqueItems: true, examples: [["steel"]] });
+export const Tag = Text(1, MAX_TAG_LENGTH);
+const Tags = Type.Array(Tag, { maxItems: MAX_TAGS, uniqueItems: true, examples: [["steel"]] });
 const Sku = Text(1, MAX_SKU_LENGTH, { examples: ["KET-001"] });
 
 const listing = {

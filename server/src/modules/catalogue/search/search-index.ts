@@ -2,9 +2,11 @@ import type { Trx } from "#src/platform/database/database.ts";
 import type { SearchText } from "./search-text.ts";
 
 /** The engine that answered. */
-export type Engine = "postgres" | "elasticsearch";
+export type Engine = (typeof ENGINES)[number];
+export const ENGINES = ["postgres", "elasticsearch"] as const;
 
-export type SearchSort = "relevance" | "price_cents" | "-price_cents" | "-created_at" | "title";
+export const SORTS = ["relevance", "price_cents", "-price_cents", "-created_at", "title"] as const;
+export type SearchSort = (typeof SORTS)[number];
 
 export type SearchQuery = {
   /** what is searched for, read by `readText`; without words in it every item matches */
@@ -54,6 +56,7 @@ export type Facets = {
 };
 
 export type SearchResult = {
+  engine: Engine;
   hits: Hit[];
   /** items that match the text and every filter */
   total: number;
