@@ -4,6 +4,9 @@ import { catalogueModule } from "./modules/catalogue/module.ts";
 import { createAuthenticator } from "./modules/identity/authenticate.ts";
 import { identityModule } from "./modules/identity/module.ts";
 import { ordersModule } from "./modules/orders/module.ts";
+import { createMemoryCache } from "./platform/cache/memory.ts";
+import { registerCacheMetrics } from "./platform/cache/metrics.ts";
+import { createRedisCache } from "./platform/cache/redis.ts";
 import type { Context, Module } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
 import { createDatabase } from "./platform/database/database.ts";
@@ -63,6 +66,10 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
   const passwords = createPasswords();
   const tokens = await createTokens(secrets.signing_keys);
   const redis = config.redisUrl === undefined ? undefined : openRedis({ url: config.redisUrl, name: work, log });
+  const telling = { pool, url: config.databaseUrl, log };
+  const shared = config.cache === "redis" ? redis : undefined;
+  const cache = shared === undefined ? createMemoryCache(telling) : createRedisCache({ ...telling, redis: shared });
+  registerCacheMetrics(metrics.registry, cache);
   const context: Context = {
     config,
     log,
@@ -72,6 +79,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     tokenSecret: secrets.token_secret,
     limits: { create: createLimiter },
     redis,
+    cache,
     personalData: modules.flatMap((module) => module.personalData),
     wake: transport.wake,
   };
@@ -85,6 +93,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
       await transport.close();
       await readiness.close();
       await passwords.close();
+      await cache.close();
       await redis?.close();
       await db.destroy();
     },
@@ -98,8 +107,12 @@ export async function buildApi(
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
   const { context, pool, metrics, checkDatabase, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
-  const { redis } = context;
-  const checks = { database: checkDatabase, ...(redis !== undefined && { redis: () => redis.check() }) };
+  const { redis, cache } = context;
+  const checks = {
+    database: checkDatabase,
+    ...(redis !== undefined && { redis: () => redis.check() }),
+    ...(config.cache === "redis" && { cache: () => cache.check() }),
+  };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
   await app.ready();

@@ -48,6 +48,8 @@ export type Config = {
   messaging: "postgres";
   /** absent: what Redis would hold is in PostgreSQL, or in each process's memory */
   redisUrl: string | undefined;
+  /** where bodies of items are kept: in each process, or in Redis for all of them */
+  cache: "memory" | "redis";
   /** which engine answers searches; with `elasticsearch`, PostgreSQL stands in while it is away */
   search: "postgres" | "elasticsearch";
   /** an Elasticsearch or an OpenSearch; may carry a user and password */
@@ -114,6 +116,7 @@ export function readConfig(env: Environment, root: string): Config {
     databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
     messaging: read.oneOf("MESSAGING", ["postgres"] as const, "postgres"),
     redisUrl: read.url("REDIS_URL", ["redis:", "rediss:"]),
+    cache: read.oneOf("CACHE", ["memory", "redis"] as const, "memory"),
     search: read.oneOf("SEARCH", ["postgres", "elasticsearch"] as const, "postgres"),
     elasticsearchUrl: read.url("ELASTICSEARCH_URL", ["http:", "https:"]),
     mail: read.oneOf("MAIL", ["mailbox", "smtp"] as const, "mailbox"),
@@ -132,13 +135,22 @@ export function readConfig(env: Environment, root: string): Config {
     faults: readFaults(read.text("FAULTS"), mistakes),
     mutant: read.choice("MUTANT", MUTANTS),
   };
+  mistakes.push(...missingAddresses(config));
+  if (production) mistakes.push(...productionMistakes(config, env));
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return config;
+}
+
+/** What is chosen has to be somewhere. */
+function missingAddresses(config: Config): string[] {
+  const mistakes: string[] = [];
+  if (config.cache === "redis" && config.redisUrl === undefined)
+    mistakes.push("REDIS_URL is required with CACHE=redis, for instance redis://127.0.0.1:6379");
   if (config.mail === "smtp" && config.smtpUrl === undefined)
     mistakes.push("SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587");
   if (config.search === "elasticsearch" && config.elasticsearchUrl === undefined)
     mistakes.push("ELASTICSEARCH_URL is required with SEARCH=elasticsearch, for instance http://host:9200");
-  if (production) mistakes.push(...productionMistakes(config, env));
-  if (mistakes.length > 0) throw new ConfigError(mistakes);
-  return config;
+  return mistakes;
 }
 
 function readFaults(text: string | undefined, mistakes: string[]): string[] {

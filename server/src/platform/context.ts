@@ -1,4 +1,5 @@
 import type { Config } from "#src/config.ts";
+import type { Cache } from "./cache/cache.ts";
 import type { Check } from "./database/check.ts";
 import type { Db, Trx } from "./database/database.ts";
 import type { TransactContext } from "./database/transact.ts";
@@ -21,6 +22,7 @@ export type Context = TransactContext & {
   limits: Limits;
   /** undefined when no Redis is configured */
   redis: Redis | undefined;
+  cache: Cache;
   /** what the modules hold about people, all of them */
   personalData: PersonalData[];
 };

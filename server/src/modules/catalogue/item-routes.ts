@@ -1,17 +1,22 @@
 import type { FastifyRequest } from "fastify";
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 import type { Context } from "#src/platform/context.ts";
+import type { Db } from "#src/platform/database/database.ts";
+import { shareUnsent } from "#src/platform/database/share-unsent.ts";
 import { transact } from "#src/platform/database/transact.ts";
-import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
+import { checkIfMatch, sendVersioned, versionedBody } from "#src/platform/http/etag.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
-import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
+import { type ListOptions, listQuery, type Page, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
+import { sendReading } from "#src/platform/http/reading.ts";
 import { Id, IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { changeItem, removeItem } from "./change-item.ts";
 import { createItem } from "./create-item.ts";
 import { foreignOwner, itemNotFound, notItsOwner, ownerUnknown, skuTaken } from "./errors.ts";
 import { withOwner, withOwners } from "./owners.ts";
-import { findItem, NOTHING_SAID, selectItems } from "./repository.ts";
+import { itemKey } from "./item-cache.ts";
+import { createItemReads } from "./item-reads.ts";
+import { NOTHING_SAID, selectItems } from "./repository.ts";
 import { Category, Item, ItemChange, ItemReplacement, NewItem } from "./schemas.ts";
 
 const LIST: ListOptions = {
@@ -25,8 +30,21 @@ const ItemList = listQuery(LIST, {
   max_price_cents: Type.Optional(Money),
 });
 
+async function readItems(db: Db, query: Static<typeof ItemList>): Promise<Page<Item>> {
+  const { owner_id, category, min_price_cents, max_price_cents } = query;
+  let rows = selectItems(db);
+  if (owner_id !== undefined) rows = rows.where("owner_id", "=", owner_id);
+  if (category !== undefined) rows = rows.where("category", "=", category);
+  if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
+  if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
+  const page = await readPage(db, LIST, query, rows);
+  return { ...page, data: await withOwners(db, page.data) };
+}
+
 export async function itemRoutes(app: App, context: Context): Promise<void> {
   const { db } = context;
+  const reads = createItemReads(context);
+  const pages = shareUnsent<Page<Item>>();
 
   app.get(
     "/api/v1/items",
@@ -35,14 +53,9 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "List items with their owners", querystring: ItemList, response: { 200: pageOf(Item) } },
     },
     async (request, reply) => {
-      const { owner_id, category, min_price_cents, max_price_cents } = request.query;
-      let rows = selectItems(db);
-      if (owner_id !== undefined) rows = rows.where("owner_id", "=", owner_id);
-      if (category !== undefined) rows = rows.where("category", "=", category);
-      if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
-      if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
-      const page = await readPage(db, LIST, request.query, rows);
-      return sendPage(request, reply, { ...page, data: await withOwners(db, page.data) });
+      const { query } = request;
+      const page = await pages(JSON.stringify(query), () => readItems(db, query));
+      return sendPage(request, reply, page);
     },
   );
 
@@ -52,10 +65,15 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
       config: { permission: "item.read", problems: [itemNotFound] },
       schema: { summary: "Read an item", params: IdParams, response: { 200: Item } },
     },
-    async (request, reply) => {
-      const item = await findItem(db, request.params.id);
-      if (item === undefined) throw itemNotFound();
-      return sendVersioned(request, reply, await withOwner(db, item));
+    (request, reply) => {
+      const { id } = request.params;
+      const load = async () => {
+        const item = await reads.item(id);
+        return item === undefined
+          ? undefined
+          : versionedBody(reply.serializeInput(item, "200") as string, item.version);
+      };
+      return sendReading(request, reply, context.cache.get(itemKey(id), load), itemNotFound);
     },
   );
 

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { violates } from "#src/platform/database/errors.ts";
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
 import { skuTaken } from "./errors.ts";
 import type { Item, Product } from "./schemas.ts";
 
@@ -30,8 +31,17 @@ export function selectProducts(db: DbOrTrx) {
   return db.selectFrom("products").selectAll();
 }
 
-export async function findItem(db: DbOrTrx, id: number): Promise<ItemRow | undefined> {
-  return await selectItems(db).where("id", "=", id).executeTakeFirst();
+const FIND_ITEMS = `
+  SELECT ${ITEM_COLUMNS.join(", ")} FROM items WHERE id = ANY($1::bigint[]) AND status = 'active'`;
+
+/** Those of these items that are on show, in any order. */
+export async function findItems(db: DbOrTrx, ids: number[]): Promise<ItemRow[]> {
+  return await named<ItemRow>(db, "items_find", FIND_ITEMS, [ids]);
+}
+
+/** Those of these products that are on show, in any order. */
+export async function findProducts(db: DbOrTrx, ids: number[]): Promise<Product[]> {
+  return await named<Product>(db, "products_find", "SELECT * FROM products WHERE id = ANY($1::bigint[])", [ids]);
 }
 
 export async function findProduct(db: DbOrTrx, id: number): Promise<Product | undefined> {
