@@ -22,12 +22,12 @@ export type Redis = {
 
 /** Opens the way to Redis without waiting for it: a process starts and works without, and uses it once it is there. */
 export function openRedis(options: { url: string; name: string; log: Log }): Redis {
-  const client = connect(options, `shopfloor ${options.name}`);
+  const client = connect(options, `shopfloor-${options.name}`);
   const subscribers: Client[] = [];
   return {
     client,
     subscribe(channel, onMessage) {
-      const subscriber = connect(options, `shopfloor ${options.name} ${channel}`);
+      const subscriber = connect(options, `shopfloor-${options.name}-${channel}`);
       subscribers.push(subscriber);
       subscriber.subscribe(channel, onMessage).catch((error: unknown) => {
         if (subscriber.isOpen) options.log.warn({ err: error, channel }, "a channel could not be subscribed to");
@@ -42,6 +42,7 @@ export function openRedis(options: { url: string; name: string; log: Log }): Red
   };
 }
 
+// Redis takes no spaces in a name; with one it refuses every connection.
 function connect({ url, log }: { url: string; log: Log }, name: string) {
   const client = createClient({
     url,
