@@ -3,12 +3,9 @@ import { named } from "#src/platform/database/statement.ts";
 import { segmentsOf, snippetOf } from "./highlight.ts";
 import { writeBatch } from "./postgres-writes.ts";
 import { type Hit, PRICE_BANDS, type SearchIndex, type SearchQuery, type SearchResult } from "./search-index.ts";
-import { isBlank, openWord, type Phrase, type SearchText, wantedWords } from "./search-text.ts";
+import { completed, isBlank, openWord, type Phrase, type SearchText, wantedWords } from "./search-text.ts";
 import { COMPLETE_WORD, COMPLETE_WORD_BESIDE, SIMILAR_WORDS, searchStatement } from "./postgres-statements.ts";
-import { allowedEdits, type Candidate, likeliest, restsOf } from "./spelling.ts";
-
-/** Words of one text that are corrected; who types more of them is not spelling. */
-const MAX_CORRECTED = 8;
+import { allowedEdits, type Candidate, likeliest, MAX_CORRECTED, restsOf } from "./spelling.ts";
 
 /** Search in PostgreSQL, in the tables that `indexItems` keeps: one statement for each of these functions. */
 export function createPostgresIndex(db: Db): SearchIndex {
@@ -104,10 +101,5 @@ async function suggest(db: Db, text: SearchText, limit: number): Promise<string[
         beside,
         begun,
       ]);
-  const before = text.typed.slice(0, startOfLastWord(text.typed)).trimStart();
-  return rows.map(({ spelling }) => `${before}${spelling}`);
-}
-
-function startOfLastWord(typed: string): number {
-  return /[\p{L}\p{N}\p{M}'’ʼ＇]*$/u.exec(typed)?.index ?? typed.length;
+  return rows.map(({ spelling }) => completed(text, spelling));
 }

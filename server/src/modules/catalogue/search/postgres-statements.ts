@@ -27,25 +27,6 @@ const ORDERS: Record<SearchSort, Order> = {
 // Where everything matches nothing is more relevant than the rest: the newest come first.
 const LISTED: Order = { key: "s.created_at", type: "timestamptz", descending: true };
 
-/** The statement of a search in this order; `lists` for one without a text, to which every item matches. */
-export function searchStatement(sort: SearchSort, lists: boolean): { name: string; text: string } {
-  const known = statements.get(`${sort} ${lists}`);
-  if (known === undefined) throw new Error(`there is no order ${sort}`);
-  return known;
-}
-
-const statements = new Map(
-  (Object.keys(ORDERS) as SearchSort[]).flatMap((sort) =>
-    [true, false].map((lists) => [`${sort} ${lists}`, writeStatement(sort, lists)] as const),
-  ),
-);
-
-function writeStatement(sort: SearchSort, lists: boolean) {
-  const order = lists && sort === "relevance" ? LISTED : ORDERS[sort];
-  const name = `search_${sort.replace("-", "falling_")}${lists ? "_listed" : ""}`;
-  return { name, text: textOf(order, lists) };
-}
-
 // Each facet counts what fits all filters but its own.
 const FITS = {
   category: "($5::text IS NULL OR s.category IS NOT DISTINCT FROM $5)",
@@ -106,6 +87,25 @@ function textOf({ key, type, descending }: Order, lists: boolean): string {
         'created_at', to_char(s.created_at AT TIME ZONE 'UTC', ${RFC_3339}),
         'sort_value', ${type === "timestamptz" ? `to_char(p.sort_key AT TIME ZONE 'UTC', ${RFC_3339})` : "p.sort_key::text"}) ORDER BY p.sort_key ${way}, p.item_id ${way})
       FROM page p JOIN item_search s USING (item_id) LEFT JOIN items i ON i.id = p.item_id), '[]') AS hits`;
+}
+
+const statements = new Map(
+  (Object.keys(ORDERS) as SearchSort[]).flatMap((sort) =>
+    [true, false].map((lists) => [`${sort} ${lists}`, writeStatement(sort, lists)] as const),
+  ),
+);
+
+/** The statement of a search in this order; `lists` for one without a text, to which every item matches. */
+export function searchStatement(sort: SearchSort, lists: boolean): { name: string; text: string } {
+  const known = statements.get(`${sort} ${lists}`);
+  if (known === undefined) throw new Error(`there is no order ${sort}`);
+  return known;
+}
+
+function writeStatement(sort: SearchSort, lists: boolean) {
+  const order = lists && sort === "relevance" ? LISTED : ORDERS[sort];
+  const name = `search_${sort.replace("-", "falling_")}${lists ? "_listed" : ""}`;
+  return { name, text: textOf(order, lists) };
 }
 
 /** $1: JSON of words with their rests. Words that some item has, or another form of them, are right as they are. */

@@ -67,8 +67,9 @@ function entryOf({ description, in_stock: _live, ...document }: SearchDocument) 
   };
 }
 
-function textsOf({ title, tags, category, sku }: Omit<SearchDocument, "description" | "in_stock">): string[] {
-  return [title, ...tags, category ?? "", sku ?? ""];
+// Without the SKU: nobody wants to be told numbers.
+function textsOf({ title, tags, category }: Omit<SearchDocument, "description" | "in_stock">): string[] {
+  return [title, ...tags, category ?? ""];
 }
 
 function termsOf(document: Omit<SearchDocument, "description" | "in_stock">, description: string): string[] {

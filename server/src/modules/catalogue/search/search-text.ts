@@ -51,6 +51,12 @@ export function openWord(text: SearchText): string | undefined {
   return text.open ? text.alternatives.at(-1)?.all.at(-1)?.at(-1) : undefined;
 }
 
+/** What was typed, with another word in place of its last one. */
+export function completed({ typed }: SearchText, word: string): string {
+  const start = /[\p{L}\p{N}\p{M}'’ʼ＇]*$/u.exec(typed)?.index ?? typed.length;
+  return `${typed.slice(0, start).trimStart()}${word}`;
+}
+
 /** The words that are looked for, each once; not those that must not be there. */
 export function wantedWords(text: SearchText): string[] {
   return [...new Set(text.alternatives.flatMap(({ all }) => all.flat()))];

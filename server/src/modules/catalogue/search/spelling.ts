@@ -1,6 +1,8 @@
 /** Of a longer word only this much of its beginning is compared by its rests; the whole of it by the distance. */
 const COMPARED_PREFIX = 7;
 const MAX_EDITS = 2;
+/** Words of one text that are corrected; who types more of them is not spelling. */
+export const MAX_CORRECTED = 8;
 /** Words of fewer letters have too many neighbours for one edit, and for two. */
 const MIN_LENGTH_FOR_ONE = 3;
 const MIN_LENGTH_FOR_TWO = 5;
@@ -16,7 +18,8 @@ export function allowedEdits(word: string): number {
  * each other have at least one rest in common, so that an index finds all of them (symmetric delete: W. Garbe, SymSpell).
  */
 export function restsOf(word: string): string[] {
-  let layer = new Set([word.slice(0, COMPARED_PREFIX)]);
+  // By characters: half of one is no text that a database takes.
+  let layer = new Set([[...word].slice(0, COMPARED_PREFIX).join("")]);
   const rests = new Set(layer);
   for (let edit = 1; edit <= MAX_EDITS; edit += 1) {
     layer = new Set([...layer].flatMap(withoutOneLetter));
@@ -26,7 +29,8 @@ export function restsOf(word: string): string[] {
 }
 
 function withoutOneLetter(word: string): string[] {
-  return Array.from(word, (_letter, index) => word.slice(0, index) + word.slice(index + 1));
+  const letters = [...word];
+  return letters.map((_letter, index) => letters.toSpliced(index, 1).join(""));
 }
 
 /**
@@ -54,14 +58,24 @@ export function editDistance(one: string, other: string, limit: number): number 
 
 export type Candidate = { spelling: string; term: string; items: number };
 
-/** The likeliest of the words that somebody may have meant: the fewest edits, then the most items, then by name. */
+/**
+ * The likeliest of the words that somebody may have meant: the fewest edits; then the one that is as long, because letters
+ * are rather mixed up than forgotten; then the one with the most items.
+ */
 export function likeliest(word: string, candidates: Candidate[]): string | undefined {
   const limit = allowedEdits(word);
   const near = candidates
-    .map((candidate) => ({ ...candidate, edits: editDistance(word, candidate.term, limit) }))
+    .map((candidate) => {
+      const edits = editDistance(word, candidate.term, limit);
+      return { ...candidate, edits, longer: Math.abs(candidate.term.length - word.length) };
+    })
     .filter(({ edits }) => edits > 0 && edits <= limit);
   const [best] = near.toSorted(
-    (one, other) => one.edits - other.edits || other.items - one.items || (one.term < other.term ? -1 : 1),
+    (one, other) =>
+      one.edits - other.edits ||
+      one.longer - other.longer ||
+      other.items - one.items ||
+      (one.term < other.term ? -1 : 1),
   );
   return best?.spelling;
 }
