@@ -28,6 +28,8 @@ const EXPECTED: Record<string, [number, number, number, number, number, number]>
   "PATCH /api/v1/items/{id}": [401, 401, 403, 200, 403, 200],
   "DELETE /api/v1/items/{id}": [401, 401, 403, 204, 403, 204],
   "GET /api/v1/categories": [200, 200, 200, 200, 200, 200],
+  "GET /api/v1/search/items": [200, 200, 200, 200, 200, 200],
+  "GET /api/v1/search/suggest": [200, 200, 200, 200, 200, 200],
   "GET /api/v2/products": [200, 200, 200, 200, 200, 200],
   "POST /api/v2/products": [401, 401, 403, 403, 201, 201],
   "GET /api/v2/products/{id}": [200, 200, 200, 200, 200, 200],

@@ -145,11 +145,11 @@ export function writeCursor(texts: string[]): string {
  * The texts that a cursor carries. Anybody can make one up: what they say must be checked like any input.
  * @throws badCursor (400) for one that is damaged, or carries another number of texts
  */
-export function readCursor(cursor: string, count: number): string[] {
+export function readCursor(cursor: string, length: number): string[] {
   const [content = "", sum] = cursor.split(".");
   if (sum !== checksum(content)) throw badCursor();
   const parsed = parseContent(content);
-  if (!Array.isArray(parsed) || parsed.length !== count) throw badCursor();
+  if (!Array.isArray(parsed) || parsed.length !== length) throw badCursor();
   const texts = parsed as unknown[];
   return texts.map((text) => {
     if (typeof text === "string" && text.length <= MAX_CURSOR_TEXT && isOfKind("text", text)) return text;

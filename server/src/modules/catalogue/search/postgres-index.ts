@@ -26,19 +26,17 @@ type Row = Omit<SearchResult, "hits" | "next"> & {
 async function search(db: Db, query: SearchQuery): Promise<SearchResult> {
   const { text, sort, limit, after } = query;
   const statement = searchStatement(sort, isBlank(text));
-  const foreign = sort === "relevance" && after !== undefined && after.engine !== "postgres";
   const values = [
     ...tsqueryParts(text),
     wantedWords(text),
-    query.category ?? null,
-    query.tag ?? null,
-    query.min_price_cents ?? null,
-    query.max_price_cents ?? null,
-    query.in_stock ?? null,
+    query.category,
+    query.tag,
+    query.min_price_cents,
+    query.max_price_cents,
+    query.in_stock,
     limit + 1,
-    // Another engine's relevance means nothing here: the place of that item in our own order does.
-    foreign ? null : (after?.value ?? null),
-    after?.id ?? null,
+    sortValueOf(query),
+    after?.id,
     PRICE_BANDS,
   ];
   const [row] = await named<Row>(db, statement.name, statement.text, values);
@@ -55,6 +53,12 @@ async function search(db: Db, query: SearchQuery): Promise<SearchResult> {
     })),
     next: last === undefined ? null : { engine: "postgres", value: last.sort_value, id: last.id },
   };
+}
+
+/** Where the page begins; undefined for where the item of that id stands. Another engine's relevance means nothing here. */
+function sortValueOf({ text, sort, after }: SearchQuery): string | undefined {
+  const isForeign = after?.engine !== "postgres" && sort === "relevance" && !isBlank(text);
+  return isForeign ? undefined : after?.value;
 }
 
 /**

@@ -66,5 +66,5 @@ export const SearchAnswer = Strict({
 });
 export type SearchAnswer = Static<typeof SearchAnswer>;
 
-export const SuggestRequest = Strict({ q: Text(0, MAX_TEXT_LENGTH, { examples: ["steel ke"] }) });
+export const SuggestRequest = Strict({ q: Text(0, MAX_TEXT_LENGTH, { default: "", examples: ["steel ke"] }) });
 export const Suggestions = Strict({ data: Type.Array(Type.String({ examples: ["steel kettle"] })) });

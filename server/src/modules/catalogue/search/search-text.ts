@@ -26,16 +26,13 @@ export function readText(typed: string): SearchText {
   const alternatives: SearchText["alternatives"] = [{ all: [], none: [] }];
   let open = false;
   for (const { groups = {} } of typed.matchAll(TOKEN)) {
-    const { minus, quoted, word } = groups;
-    open = false;
-    if (word?.toLowerCase() === "or" && minus === undefined) {
-      if ((alternatives.at(-1)?.all.length ?? 0) > 0) alternatives.push({ all: [], none: [] });
-      continue;
-    }
-    const phrase = wordsOf(quoted ?? word ?? "").map((one) => one.folded);
-    if (phrase.length === 0) continue;
-    alternatives.at(-1)?.[minus === undefined ? "all" : "none"].push(phrase);
-    open = quoted === undefined && minus === undefined;
+    const { minus, quoted, word = "" } = groups;
+    const wanted = minus === undefined;
+    const phrase = wordsOf(quoted ?? word).map((one) => one.folded);
+    const isOr = wanted && word.toLowerCase() === "or";
+    if (isOr) alternatives.push({ all: [], none: [] });
+    else if (phrase.length > 0) alternatives.at(-1)?.[wanted ? "all" : "none"].push(phrase);
+    open = wanted && !isOr && quoted === undefined && phrase.length > 0;
   }
   const said = alternatives.filter(({ all, none }) => all.length + none.length > 0);
   return { typed, alternatives: said, open: open && /[\p{L}\p{N}\p{M}]$/u.test(typed) };

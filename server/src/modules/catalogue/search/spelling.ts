@@ -19,7 +19,7 @@ export function allowedEdits(word: string): number {
  */
 export function restsOf(word: string): string[] {
   // By characters: half of one is no text that a database takes.
-  let layer = new Set([[...word].slice(0, COMPARED_PREFIX).join("")]);
+  let layer = new Set([Array.from(word).slice(0, COMPARED_PREFIX).join("")]);
   const rests = new Set(layer);
   for (let edit = 1; edit <= MAX_EDITS; edit += 1) {
     layer = new Set([...layer].flatMap(withoutOneLetter));
@@ -29,7 +29,7 @@ export function restsOf(word: string): string[] {
 }
 
 function withoutOneLetter(word: string): string[] {
-  const letters = [...word];
+  const letters = Array.from(word);
   return letters.map((_letter, index) => letters.toSpliced(index, 1).join(""));
 }
 
