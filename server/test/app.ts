@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import type pg from "pg";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { buildApi, startWorker } from "#src/app.ts";
 import { type Environment, readConfig } from "#src/config.ts";
@@ -47,8 +48,7 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
   };
   if (options.worker !== false) undo.use(await startTestWorker());
   const { app, context, pool } = api;
-  let statements = 0;
-  pool.on("acquire", () => (statements += 1));
+  const statements = countStatements(pool);
   const kept = undo.move();
 
   return {
@@ -61,11 +61,24 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     /** A new account with a live session, without the cost of hashing a password. */
     signUp: (role: Role = "customer") => signUp(app, context, role),
     startWorker: startTestWorker,
-    /** Statements outside of transactions so far: each of them takes a connection for itself. */
-    statements: () => statements,
+    /** Statements that the API has sent so far, inside of transactions too, their BEGIN and COMMIT included. */
+    statements,
     drained: () => drained(context.db),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+function countStatements(pool: pg.Pool): () => number {
+  let count = 0;
+  pool.on("connect", (client) => {
+    const send = client.query.bind(client) as (...args: unknown[]) => unknown;
+    const counted = (...args: unknown[]): unknown => {
+      count += 1;
+      return send(...args);
+    };
+    Object.assign(client, { query: counted });
+  });
+  return () => count;
 }
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>;

@@ -39,22 +39,29 @@ export function createAnnouncements(options: Options): Announcements {
   let listening: Listening | undefined;
   let closed = false;
 
+  let isFlushing = false;
+
+  // One at a time: where connections are scarce, rounds would queue for them instead of becoming one.
   function schedule(ms: number): void {
-    if (!closed) timer ??= setTimeout(() => void flush(), ms);
+    if (!closed && !isFlushing) timer ??= setTimeout(() => void flush(), ms);
   }
 
   async function flush(): Promise<void> {
     timer = undefined;
-    lastAt = performance.now();
+    isFlushing = true;
     const keys = [...pending];
     pending.clear();
+    let pauseMs = NOTIFY_GAP_MS;
     try {
       for (const payload of payloadsOf(self, keys)) await notify(payload);
     } catch (error) {
       options.log.debug({ err: error }, "an announcement could not be made; trying again");
       for (const key of keys) pending.add(key);
-      schedule(RETRY_MS);
+      pauseMs = RETRY_MS;
     }
+    isFlushing = false;
+    lastAt = performance.now();
+    if (pending.size > 0) schedule(pauseMs);
   }
 
   // The pool may be taken by those who wait for what the announcement is about.

@@ -44,7 +44,7 @@ export type Cache = {
   /** rejects while answers can't come from the cache */
   check(): Promise<void>;
   /** readings so far by how they were answered, for metrics */
-  counts: Readonly<Record<Outcome, number>>;
+  counts: Record<Outcome, number>;
   close(): Promise<void>;
 };
 
@@ -55,7 +55,7 @@ export function newCounts(): Record<Outcome, number> {
   return { hit: 0, loaded: 0, joined: 0, bypassed: 0, stale: 0 };
 }
 
-/** How long this one may be taken for current, in milliseconds. */
-export function freshMs(body: Loaded): number {
-  return body === undefined ? NEGATIVE_MS : FRESH_MS * (1 - JITTER * Math.random());
+/** How long this one may be taken for current, in milliseconds. @param longestMs for tests that wait for its end */
+export function lifetimeMs(body: Loaded, longestMs = FRESH_MS): number {
+  return (body === undefined ? Math.min(NEGATIVE_MS, longestMs) : longestMs) * (1 - JITTER * Math.random());
 }

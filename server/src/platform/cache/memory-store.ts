@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { freshMs, type Load, newCounts, type Reading } from "./cache.ts";
+import { lifetimeMs, type Load, newCounts, type Reading } from "./cache.ts";
 import type { OldBody } from "./stand-in.ts";
 
 /** What an entry takes beside its body, about. */
@@ -11,11 +11,11 @@ const UNHEARD = -1;
 type Entry = { reading: Reading; loadedAt: number; freshUntil: number; era: number };
 type Running = { result: Promise<Reading>; startedAt: number };
 
-/** Bodies in this process. @param maxBytes of bodies; the least recently used go first */
-export function createMemoryStore(maxBytes: number) {
+/** Bodies in this process. @param options.maxBytes of bodies; the least recently used go first */
+export function createMemoryStore(options: { maxBytes: number; freshMs: number | undefined }) {
   const counts = newCounts();
   const entries = new LRUCache<string, Entry>({
-    maxSize: maxBytes,
+    maxSize: options.maxBytes,
     sizeCalculation: ({ reading }) => (reading.body?.bytes.length ?? 0) + OVERHEAD_BYTES,
   });
   const running = new Map<string, Running>();
@@ -31,7 +31,12 @@ export function createMemoryStore(maxBytes: number) {
         const reading: Reading = { body };
         if (isCurrent()) {
           running.delete(key);
-          entries.set(key, { reading, loadedAt: startedAt, freshUntil: startedAt + freshMs(body), era: startedIn });
+          entries.set(key, {
+            reading,
+            loadedAt: startedAt,
+            freshUntil: startedAt + lifetimeMs(body, options.freshMs),
+            era: startedIn,
+          });
         }
         return reading;
       },

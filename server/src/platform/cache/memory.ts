@@ -11,8 +11,14 @@ const MAX_BYTES = 64 * 1_048_576;
  * Keeps bodies in this process. A change here is known here at once; the other processes are told by NOTIFY and follow
  * within 250 ms. Whoever does not hear the others takes nothing from the cache: it only keeps what can stand in.
  */
-export function createMemoryCache(options: { pool: pg.Pool; url: string; log: Log; maxBytes?: number }): Cache {
-  const store = createMemoryStore(options.maxBytes ?? MAX_BYTES);
+export function createMemoryCache(options: {
+  pool: pg.Pool;
+  url: string;
+  log: Log;
+  maxBytes?: number;
+  freshMs?: number;
+}): Cache {
+  const store = createMemoryStore({ maxBytes: options.maxBytes ?? MAX_BYTES, freshMs: options.freshMs });
   const standIn = createStandIn(store.counts);
   const announcements = createAnnouncements({
     ...options,

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { RESP_TYPES } from "@redis/client";
 import type { Redis } from "#src/platform/redis.ts";
-import { freshMs, type Loaded, MAX_STALE_MS, NEGATIVE_MS } from "./cache.ts";
+import { lifetimeMs, type Loaded, MAX_STALE_MS, NEGATIVE_MS } from "./cache.ts";
 
 /** Whoever got the right to store a body has so long to come with it. */
 const LEASE_MS = 5_000;
@@ -24,7 +24,7 @@ export type Store = ReturnType<typeof createStore>;
  * the mark of a writer. A body is stored only by the holder of the lease that is still there: a change takes the lease
  * away, so a reader that was slower than the change stores nothing.
  */
-export function createStore(redis: Redis) {
+export function createStore(redis: Redis, freshMs: number | undefined) {
   // The client's own time-out makes a timer for each command and ends none that was sent.
   const client = redis.client.withCommandOptions({ typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } });
   const digests = new Map<string, Promise<string>>();
@@ -60,7 +60,7 @@ export function createStore(redis: Redis) {
     },
     /** Stores what was loaded with this lease, unless it was taken away meanwhile. */
     async store(key: string, lease: string, body: Loaded): Promise<void> {
-      const fresh = Math.round(freshMs(body));
+      const fresh = Math.round(lifetimeMs(body, freshMs));
       const keep = body === undefined ? NEGATIVE_MS : MAX_STALE_MS;
       await run(STORE, key, [lease, body?.etag ?? "", body?.bytes ?? "", String(fresh), String(keep)]);
     },

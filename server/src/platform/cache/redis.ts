@@ -18,10 +18,16 @@ const PROBE_MS = 100;
  * Keeps bodies in Redis, for all processes: a change takes the body away before it is answered. While Redis does not
  * answer, readers ask the database, and a change begins a new epoch instead (docs/decisions/0012-cache.md).
  */
-export function createRedisCache(options: { redis: Redis; pool: pg.Pool; url: string; log: Log }): Cache {
+export function createRedisCache(options: {
+  redis: Redis;
+  pool: pg.Pool;
+  url: string;
+  log: Log;
+  freshMs?: number;
+}): Cache {
   const { redis, log } = options;
   const epochs = createEpochs(options);
-  const store = createStore(redis);
+  const store = createStore(redis, options.freshMs);
   const breaker = createBreaker({
     name: "cache in Redis",
     log,

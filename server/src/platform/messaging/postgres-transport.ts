@@ -18,12 +18,13 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
   const pending = new Set<string>();
   let notifyTimer: NodeJS.Timeout | undefined;
   let lastNotifyAt = 0;
+  let isNotifying = false;
   let pollTimer: NodeJS.Timeout | undefined;
   let listener: Listening | undefined;
 
   async function notify(): Promise<void> {
     notifyTimer = undefined;
-    lastNotifyAt = performance.now();
+    isNotifying = true;
     const topics = [...pending].join(",");
     pending.clear();
     try {
@@ -36,6 +37,15 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
     } catch (error) {
       options.log.debug({ err: error }, "a wake-up was lost; consumers poll");
     }
+    isNotifying = false;
+    lastNotifyAt = performance.now();
+    if (pending.size > 0) schedule();
+  }
+
+  // One at a time: where connections are scarce, they would queue for them instead of becoming one.
+  function schedule(): void {
+    if (isNotifying) return;
+    notifyTimer ??= setTimeout(() => void notify(), Math.max(0, lastNotifyAt + NOTIFY_GAP_MS - performance.now()));
   }
 
   function callAll(topic: string): void {
@@ -45,7 +55,7 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
   return {
     wake(topics) {
       for (const topic of topics) pending.add(topic);
-      notifyTimer ??= setTimeout(() => void notify(), Math.max(0, lastNotifyAt + NOTIFY_GAP_MS - performance.now()));
+      schedule();
     },
     listen(topic, onDue) {
       const known = listeners.get(topic);
@@ -60,6 +70,7 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
       });
     },
     async close() {
+      pending.clear();
       clearTimeout(notifyTimer);
       clearInterval(pollTimer);
       await listener?.close();
