@@ -30,21 +30,28 @@ install_missing() {
   (cd "$folder" && "$(find_jdk)/bin/jar" xf "elasticsearch-$version.zip") || fail "elasticsearch-$version.zip could not be unpacked"
   rm "$folder/elasticsearch-$version.zip"
   chmod +x "$home"/bin/*
-  add_plugin
   [ "$(id -u)" -ne 0 ] || chown -R elasticsearch: "$folder"
   touch "$home/.complete"
 }
 
+# The source may have changed since the last start.
 add_plugin() {
-  local jdk plugin="$home/plugins/english-analysis"
+  local jdk sum plugin="$home/plugins/english-analysis"
+  sum=$(cksum <"$here/java/EnglishAnalysisPlugin.java")
+  [ "$sum" != "$(cat "$home/.plugin.sum" 2>/dev/null)" ] || return 0
   jdk=$(find_jdk)
   mkdir -p "$plugin" "$home/config"
   "$jdk/bin/javac" --release 17 -nowarn -cp "$home/lib/*" -d "$plugin/classes" "$here/java/EnglishAnalysisPlugin.java" >"$state/install.log" 2>&1 &&
     "$jdk/bin/jar" cf "$plugin/english-analysis.jar" -C "$plugin/classes" . || fail "the plugin could not be compiled; $state/install.log says why"
   rm -r "$plugin/classes"
+  printf '%s\n' "$sum" >"$home/.plugin.sum"
   printf '%s\n' 'description=English for an Elasticsearch without analysis-common' version=1.0.0 name=english-analysis \
     classname=shopfloor.EnglishAnalysisPlugin java.version=17 "elasticsearch.version=$version" >"$plugin/plugin-descriptor.properties"
 }
 
-start_it() { start_engine "$here/java/run-elasticsearch" "$home"; }
+start_it() {
+  add_plugin
+  start_engine "$here/java/run-elasticsearch" "$home"
+}
+
 stop_it() { stop_engine; }

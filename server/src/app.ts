@@ -29,6 +29,7 @@ import { keepRegistering } from "./platform/messaging/registration.ts";
 import { startRetention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
 import { openRedis } from "./platform/redis.ts";
+import { type Engine, openEngine } from "./platform/search/engine.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { loadSecrets } from "./platform/security/secrets.ts";
 import { createTokens } from "./platform/security/tokens.ts";
@@ -70,6 +71,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
   const shared = config.cache === "redis" ? redis : undefined;
   const cache = shared === undefined ? createMemoryCache(telling) : createRedisCache({ ...telling, redis: shared });
   registerCacheMetrics(metrics.registry, cache);
+  const searchEngine = engineOf(config, log);
   const context: Context = {
     config,
     log,
@@ -80,6 +82,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     limits: { create: createLimiter },
     redis,
     cache,
+    searchEngine,
     personalData: modules.flatMap((module) => module.personalData),
     wake: transport.wake,
   };
@@ -95,9 +98,14 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
       await passwords.close();
       await cache.close();
       await redis?.close();
+      searchEngine?.close();
       await db.destroy();
     },
   };
+}
+
+function engineOf({ search, elasticsearchUrl: url }: Config, log: Log): Engine | undefined {
+  return search === "elasticsearch" && url !== undefined ? openEngine({ url, log }) : undefined;
 }
 
 /** The API with all routes, not yet listening; `close` ends what it holds open. */
@@ -107,11 +115,12 @@ export async function buildApi(
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
   const { context, pool, metrics, checkDatabase, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
-  const { redis, cache } = context;
+  const { redis, cache, searchEngine } = context;
   const checks = {
     database: checkDatabase,
     ...(redis !== undefined && { redis: () => redis.check() }),
     ...(config.cache === "redis" && { cache: () => cache.check() }),
+    ...(searchEngine !== undefined && { search: () => searchEngine.check() }),
   };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
@@ -173,7 +182,8 @@ export async function startWorker(
   const ready = registration.done.then((registered) => {
     if (!registered) return;
     const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
-    begun.push(startRetention(context), ...consumers.map((consumer) => ({ stop: () => consumer.drain() })));
+    const beside = modules.flatMap((module) => module.background?.(context) ?? []);
+    begun.push(startRetention(context), ...beside, ...consumers.map((consumer) => ({ stop: () => consumer.drain() })));
     log.info({ consumers: subscriptions.map((one) => one.consumer) }, "working");
   });
   return {

@@ -54,6 +54,8 @@ export type Config = {
   search: "postgres" | "elasticsearch";
   /** an Elasticsearch or an OpenSearch; may carry a user and password */
   elasticsearchUrl: string | undefined;
+  /** what the names of our indices there begin with: several shops can share an engine */
+  elasticsearchPrefix: string;
   /** `mailbox` keeps mails in a table that the staff can read; `smtp` sends them */
   mail: "mailbox" | "smtp";
   smtpUrl: string | undefined;
@@ -89,6 +91,8 @@ export class ConfigError extends Error {
 
 export type Environment = Record<string, string | undefined>;
 
+/** What an engine accepts as the beginning of an index's name. */
+const INDEX_PREFIX = /^[a-z0-9][a-z0-9-]{0,59}$/;
 const MIN_SECRET_LENGTH = 32;
 const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admin|guest|(.)\1{7}/i;
 
@@ -119,6 +123,7 @@ export function readConfig(env: Environment, root: string): Config {
     cache: read.oneOf("CACHE", ["memory", "redis"] as const, "memory"),
     search: read.oneOf("SEARCH", ["postgres", "elasticsearch"] as const, "postgres"),
     elasticsearchUrl: read.url("ELASTICSEARCH_URL", ["http:", "https:"]),
+    elasticsearchPrefix: read.text("ELASTICSEARCH_PREFIX") ?? "shopfloor",
     mail: read.oneOf("MAIL", ["mailbox", "smtp"] as const, "mailbox"),
     smtpUrl: read.url("SMTP_URL", ["smtp:", "smtps:"]),
     mailFrom: read.text("MAIL_FROM") ?? "Shopfloor <shopfloor@localhost>",
@@ -136,6 +141,10 @@ export function readConfig(env: Environment, root: string): Config {
     mutant: read.choice("MUTANT", MUTANTS),
   };
   mistakes.push(...missingAddresses(config));
+  if (!INDEX_PREFIX.test(config.elasticsearchPrefix))
+    mistakes.push(
+      `ELASTICSEARCH_PREFIX=${config.elasticsearchPrefix}: must be small letters, digits and hyphens, 1 to 60`,
+    );
   if (production) mistakes.push(...productionMistakes(config, env));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;

@@ -7,6 +7,7 @@ import type { App } from "./http/app.ts";
 import type { Limits } from "./http/rate-limit.ts";
 import type { Subscription } from "./messaging/event.ts";
 import type { Redis } from "./redis.ts";
+import type { Engine } from "./search/engine.ts";
 import type { Passwords } from "./security/passwords.ts";
 import type { Tokens } from "./security/tokens.ts";
 import type { Log } from "./telemetry/log.ts";
@@ -23,6 +24,8 @@ export type Context = TransactContext & {
   /** undefined when no Redis is configured */
   redis: Redis | undefined;
   cache: Cache;
+  /** undefined when PostgreSQL answers the searches */
+  searchEngine: Engine | undefined;
   /** what the modules hold about people, all of them */
   personalData: PersonalData[];
 };
@@ -42,6 +45,8 @@ export type Module = {
   name: string;
   routes(app: App, context: Context): Promise<void>;
   subscriptions: Subscription[];
+  /** what a worker does beside its consumers, until it is stopped */
+  background?(context: Context): { stop(): Promise<void> };
   /** what must hold in this module's tables; `verify` runs them */
   checks: Check[];
   personalData: PersonalData[];

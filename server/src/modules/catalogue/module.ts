@@ -3,12 +3,14 @@ import { subscribe } from "#src/platform/messaging/event.ts";
 import { batchRoutes } from "./batch-routes.ts";
 import { catalogueChecks } from "./checks.ts";
 import { categoryRoutes } from "./category-routes.ts";
-import { importRequested, itemChanged } from "./events.ts";
+import { importRequested, itemChanged, productAvailabilityChanged } from "./events.ts";
 import { abandonImport, runImport } from "./import-products.ts";
 import { importRoutes } from "./import-routes.ts";
 import { itemRoutes } from "./item-routes.ts";
 import { productRoutes } from "./product-routes.ts";
+import { indexInEngine } from "./search/index-in-engine.ts";
 import { indexItems } from "./search/index-items.ts";
+import { keepBuilt } from "./search/keep-built.ts";
 import { searchRoutes } from "./search/search-routes.ts";
 import { stockRoutes } from "./stock-routes.ts";
 
@@ -19,6 +21,7 @@ export const catalogueModule: Module = {
   name: "catalogue",
   personalData: [],
   checks: catalogueChecks,
+  background: keepBuilt,
   async routes(app, context) {
     await itemRoutes(app, context);
     await productRoutes(app, context);
@@ -34,6 +37,19 @@ export const catalogueModule: Module = {
       maxBatch: INDEXING_BATCH,
       handle: indexItems,
       // `verify` finds what is missing in the index, and mends it.
+      onDead: async () => undefined,
+    }),
+    subscribe(itemChanged, {
+      consumer: "catalogue.index_engine",
+      maxBatch: INDEXING_BATCH,
+      handle: indexInEngine,
+      onDead: async () => undefined,
+    }),
+    // PostgreSQL joins the stock levels when it searches; an engine has to be told who ran out.
+    subscribe(productAvailabilityChanged, {
+      consumer: "catalogue.index_engine_stock",
+      maxBatch: INDEXING_BATCH,
+      handle: indexInEngine,
       onDead: async () => undefined,
     }),
     subscribe(importRequested, {
