@@ -8,19 +8,19 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     ALTER TABLE items DROP CONSTRAINT items_status_known;
     ALTER TABLE items ADD CONSTRAINT items_status_known CHECK (status IN ('draft', 'active', 'archived')) NOT VALID;
 
-    -- What the staff sees beside the products on the shelf: those that are not there yet, or no longer.
-    CREATE VIEW unlisted_products AS
+    -- Products whatever their status; the view products, without it, is for the code before this.
+    CREATE VIEW all_products AS
       SELECT i.id, i.owner_id, i.title AS name, i.description, i.price_cents, i.category, i.tags, i.sku,
              l.on_hand - l.reserved AS available, l.on_hand > l.reserved AS in_stock,
              i.version, i.created_at, i.updated_at, i.status
       FROM items i JOIN stock_levels l ON l.item_id = i.id
-      WHERE i.tracked AND i.status <> 'active';
+      WHERE i.tracked;
   `.execute(db);
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql`
-    DROP VIEW unlisted_products;
+    DROP VIEW all_products;
     UPDATE items SET status = 'archived' WHERE status = 'draft';
     ALTER TABLE items DROP CONSTRAINT items_status_known;
     ALTER TABLE items ADD CONSTRAINT items_status_known CHECK (status IN ('active', 'archived'));

@@ -24,7 +24,7 @@ export async function changeProduct(
   input: { id: number; origin: Origin; checkVersion: VersionCheck; change: Partial<ItemFields> },
 ): Promise<ItemRow> {
   const item = await lockItem(trx, input.id);
-  if (item === undefined || !item.tracked) throw productNotFound();
+  if (item === undefined || !item.tracked || isGone(item, input.change)) throw productNotFound();
   input.checkVersion(item.version);
   return await writeItem(trx, input.origin, input);
 }
@@ -38,9 +38,19 @@ export async function removeItem(
   await takeDownItem(trx, input.origin, input.id);
 }
 
-async function lockOwnItem(trx: Trx, input: { id: number; user: User; checkVersion: VersionCheck }): Promise<void> {
+async function lockOwnItem(
+  trx: Trx,
+  input: { id: number; user: User; checkVersion: VersionCheck; change?: Partial<ItemFields> },
+): Promise<void> {
   const item = await lockItem(trx, input.id);
-  if (item === undefined) throw itemNotFound();
-  if (!isAllowed("item.change", input.user, item.owner_id)) throw notItsOwner();
+  if (item === undefined || isGone(item, input.change ?? {})) throw itemNotFound();
+  const { user } = input;
+  if (item.status !== "active" && !isAllowed("item.read_unlisted", user, item.owner_id)) throw itemNotFound();
+  if (!isAllowed("item.change", user, item.owner_id)) throw notItsOwner();
   input.checkVersion(item.version);
+}
+
+/** What was taken down is gone for everybody, but for the one who puts it up again. */
+function isGone(item: ItemRow, change: Partial<ItemFields>): boolean {
+  return item.status === "archived" && (change.status === undefined || change.status === "archived");
 }

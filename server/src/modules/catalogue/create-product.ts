@@ -4,7 +4,7 @@ import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { productNotFound } from "./errors.ts";
 import { addItem } from "./item-writes.ts";
-import { findProduct, NOTHING_SAID } from "./repository.ts";
+import { findProduct, findUnlistedProduct, NOTHING_SAID } from "./repository.ts";
 import type { NewProduct, Product } from "./schemas.ts";
 import { insertLevel, writeAdjustment } from "./stock-repository.ts";
 
@@ -23,7 +23,8 @@ export async function createProduct(
     if (stock > 0) {
       await writeAdjustment(trx, { item_id, delta: stock, reason: "first stock", user_id: user.id, correlation_id });
     }
-    const product = await findProduct(trx, item_id);
+    const isDraft = fields.status === "draft";
+    const product = await (isDraft ? findUnlistedProduct : findProduct)(trx, item_id);
     if (product === undefined) throw productNotFound();
     return { status: 201, location: `/api/v2/products/${item_id}`, body: product };
   });

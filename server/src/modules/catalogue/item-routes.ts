@@ -1,5 +1,7 @@
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import Type, { type Static } from "typebox";
+import { isAllowed } from "#src/permissions.ts";
+import type { Reading } from "#src/platform/cache/cache.ts";
 import type { Context } from "#src/platform/context.ts";
 import type { Db } from "#src/platform/database/database.ts";
 import { shareUnsent } from "#src/platform/database/share-unsent.ts";
@@ -16,8 +18,8 @@ import { foreignOwner, itemNotFound, notItsOwner, ownerUnknown, skuTaken } from 
 import { withOwner, withOwners } from "./owners.ts";
 import { itemKey } from "./item-cache.ts";
 import { createItemReads } from "./item-reads.ts";
-import { NOTHING_SAID, selectItems } from "./repository.ts";
-import { Category, Item, ItemChange, ItemReplacement, NewItem } from "./schemas.ts";
+import { findDraft, hasTag, NOTHING_SAID, selectItems, selectUnlistedItems } from "./repository.ts";
+import { Category, Item, ItemChange, ItemReplacement, ItemStatus, NewItem, Sku, Tag } from "./schemas.ts";
 
 const LIST: ListOptions = {
   columns: { id: "integer", title: "text", price_cents: "integer", created_at: "time", updated_at: "time" },
@@ -28,11 +30,20 @@ const ItemList = listQuery(LIST, {
   category: Type.Optional(Category),
   min_price_cents: Type.Optional(Money),
   max_price_cents: Type.Optional(Money),
+  tag: Type.Optional(Tag),
+  sku: Type.Optional(Sku),
+  status: Type.Optional(ItemStatus),
 });
 
-async function readItems(db: Db, query: Static<typeof ItemList>): Promise<Page<Item>> {
-  const { owner_id, category, min_price_cents, max_price_cents } = query;
-  let rows = selectItems(db);
+/** What of the items that are not on show somebody may see: all of them, or one's own. */
+type Scope = "all" | { owner_id: number };
+
+async function readItems(db: Db, query: Static<typeof ItemList>, scope: Scope): Promise<Page<Item>> {
+  const { owner_id, category, min_price_cents, max_price_cents, tag, sku, status = "active" } = query;
+  let rows = status === "active" ? selectItems(db) : selectUnlistedItems(db).where("status", "=", status);
+  if (status !== "active" && scope !== "all") rows = rows.where("owner_id", "=", scope.owner_id);
+  if (tag !== undefined) rows = rows.where(hasTag(tag));
+  if (sku !== undefined) rows = rows.where("sku", "=", sku);
   if (owner_id !== undefined) rows = rows.where("owner_id", "=", owner_id);
   if (category !== undefined) rows = rows.where("category", "=", category);
   if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
@@ -54,7 +65,8 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
     },
     async (request, reply) => {
       const { query } = request;
-      const page = await pages(JSON.stringify(query), () => readItems(db, query));
+      const scope = scopeOf(request);
+      const page = await pages(JSON.stringify([query, scope]), () => readItems(db, query, scope));
       return sendPage(request, reply, page);
     },
   );
@@ -73,7 +85,9 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
           ? undefined
           : versionedBody(reply.serializeInput(item, "200") as string, item.version);
       };
-      return sendReading(request, reply, context.cache.get(itemKey(id), load), itemNotFound);
+      const reading = context.cache.get(itemKey(id), load);
+      if (request.user === undefined) return sendReading(request, reply, reading, itemNotFound);
+      return sendAnyOwn(db, request, reply, reading);
     },
   );
 
@@ -91,6 +105,30 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   );
 
   itemChangeRoutes(app, context);
+}
+
+function scopeOf(request: FastifyRequest<{ Querystring: Static<typeof ItemList> }>): Scope {
+  const { status = "active" } = request.query;
+  if (status === "active") return "all";
+  const user = requireUser(request);
+  return isAllowed("item.read_unlisted", user) ? "all" : { owner_id: user.id };
+}
+
+/** Sends what is on show to anybody, and what is not to those who may see it. */
+async function sendAnyOwn(
+  db: Db,
+  request: FastifyRequest<{ Params: { id: number } }>,
+  reply: FastifyReply,
+  reading: Reading | Promise<Reading>,
+): Promise<void> {
+  const known = await reading;
+  if (known.body === undefined) {
+    const item = await findDraft(db, request.params.id);
+    if (item === undefined || !isAllowed("item.read_unlisted", request.user, item.owner_id)) throw itemNotFound();
+    sendVersioned(request, reply, await withOwner(db, item));
+    return;
+  }
+  sendReading(request, reply, known, itemNotFound);
 }
 
 function itemChangeRoutes(app: App, context: Context): void {

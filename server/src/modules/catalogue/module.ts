@@ -8,6 +8,8 @@ import { abandonImport, runImport } from "./import-products.ts";
 import { importRoutes } from "./import-routes.ts";
 import { itemRoutes } from "./item-routes.ts";
 import { productRoutes } from "./product-routes.ts";
+import { engineIndexCheck } from "./search/drift-engine.ts";
+import { indexNames } from "./search/elasticsearch-aliases.ts";
 import { indexInEngine } from "./search/index-in-engine.ts";
 import { indexItems } from "./search/index-items.ts";
 import { keepBuilt } from "./search/keep-built.ts";
@@ -21,6 +23,8 @@ export const catalogueModule: Module = {
   name: "catalogue",
   personalData: [],
   checks: catalogueChecks,
+  outsideChecks: ({ config, db, searchEngine: engine }) =>
+    engine === undefined ? [] : [engineIndexCheck({ db, engine, names: indexNames(config.elasticsearchPrefix) })],
   background: keepBuilt,
   async routes(app, context) {
     await itemRoutes(app, context);

@@ -1,9 +1,11 @@
 import type { FastifyRequest } from "fastify";
 import Type from "typebox";
+import { isAllowed } from "#src/permissions.ts";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
+import { forbidden } from "#src/platform/http/errors.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
@@ -13,8 +15,15 @@ import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";
 import { productNotFound, skuTaken } from "./errors.ts";
 import { createItemReads } from "./item-reads.ts";
-import { findProduct, type ItemFields, NOTHING_SAID, selectProducts } from "./repository.ts";
-import { Category, NewProduct, Product, ProductChange, ProductReplacement } from "./schemas.ts";
+import {
+  findProduct,
+  findUnlistedProduct,
+  hasTag,
+  type ItemFields,
+  NOTHING_SAID,
+  selectProducts,
+} from "./repository.ts";
+import { Category, ItemStatus, NewProduct, Product, ProductChange, ProductReplacement, Sku, Tag } from "./schemas.ts";
 
 const LIST: ListOptions = {
   columns: { id: "integer", name: "text", price_cents: "integer", created_at: "time", updated_at: "time" },
@@ -25,6 +34,9 @@ const ProductList = listQuery(LIST, {
   min_price_cents: Type.Optional(Money),
   max_price_cents: Type.Optional(Money),
   in_stock: Type.Optional(Type.Boolean()),
+  tag: Type.Optional(Tag),
+  sku: Type.Optional(Sku),
+  status: Type.Optional(ItemStatus),
 });
 
 export async function productRoutes(app: App, context: Context): Promise<void> {
@@ -38,12 +50,15 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "List products", querystring: ProductList, response: { 200: pageOf(Product) } },
     },
     async (request, reply) => {
-      const { category, min_price_cents, max_price_cents, in_stock } = request.query;
-      let rows = selectProducts(db);
+      const { category, min_price_cents, max_price_cents, in_stock, tag, sku, status = "active" } = request.query;
+      if (status !== "active" && !isAllowed("product.manage", requireUser(request))) throw forbidden();
+      let rows = selectProducts(db, status);
       if (category !== undefined) rows = rows.where("category", "=", category);
       if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
       if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
       if (in_stock !== undefined) rows = rows.where("in_stock", "=", in_stock);
+      if (tag !== undefined) rows = rows.where(hasTag(tag));
+      if (sku !== undefined) rows = rows.where("sku", "=", sku);
       return sendPage(request, reply, await readPage(db, LIST, request.query, rows));
     },
   );
@@ -56,8 +71,11 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
     },
     async (request, reply) => {
       const product = await reads.product(request.params.id);
-      if (product === undefined) throw productNotFound();
-      return sendVersioned(request, reply, product);
+      if (product !== undefined) return sendVersioned(request, reply, product);
+      const isStaff = isAllowed("product.manage", request.user);
+      const draft = isStaff ? await findUnlistedProduct(db, request.params.id) : undefined;
+      if (draft?.status !== "draft") throw productNotFound();
+      return sendVersioned(request, reply, draft);
     },
   );
 
@@ -124,8 +142,8 @@ async function applyChange(
   trx: Trx,
   input: { id: number; origin: Origin; checkVersion: VersionCheck; change: Partial<ItemFields> },
 ): Promise<Product> {
-  await changeProduct(trx, input);
-  const product = await findProduct(trx, input.id);
+  const { status } = await changeProduct(trx, input);
+  const product = await (status === "active" ? findProduct : findUnlistedProduct)(trx, input.id);
   if (product === undefined) throw productNotFound();
   return product;
 }

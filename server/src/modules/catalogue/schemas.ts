@@ -16,7 +16,13 @@ const Description = Text(0, MAX_DESCRIPTION_LENGTH, { examples: ["Boils a litre 
 export const Category = Text(1, MAX_CATEGORY_LENGTH, { examples: ["kitchen"] });
 export const Tag = Text(1, MAX_TAG_LENGTH);
 const Tags = Type.Array(Tag, { maxItems: MAX_TAGS, uniqueItems: true, examples: [["steel"]] });
-const Sku = Text(1, MAX_SKU_LENGTH, { examples: ["KET-001"] });
+export const Sku = Text(1, MAX_SKU_LENGTH, { examples: ["KET-001"] });
+
+const STATUSES = ["draft", "active", "archived"] as const;
+const STATUS_MEANS =
+  "active: on show; draft: not yet; archived: no longer. Only its owner and the staff see what is not active";
+export const ItemStatus = Choice(STATUSES, { description: STATUS_MEANS });
+const FirstStatus = Choice(["draft", "active"], { description: "active when nothing is said" });
 
 const listing = {
   description: Type.Optional(Description),
@@ -28,10 +34,17 @@ export const NewItem = Strict({
   title: Title,
   price_cents: Type.Optional(Money),
   owner_id: Type.Optional(Id),
+  status: Type.Optional(FirstStatus),
   ...listing,
 });
-export const ItemChange = Strict({ title: Type.Optional(Title), price_cents: Type.Optional(Money), ...listing });
-export const ItemReplacement = Strict({ title: Title, price_cents: Type.Optional(Money), ...listing });
+const status = Type.Optional(ItemStatus);
+export const ItemChange = Strict({
+  title: Type.Optional(Title),
+  price_cents: Type.Optional(Money),
+  status,
+  ...listing,
+});
+export const ItemReplacement = Strict({ title: Title, price_cents: Type.Optional(Money), status, ...listing });
 export type ItemChange = Static<typeof ItemChange>;
 export type NewItem = Static<typeof NewItem>;
 
@@ -42,6 +55,7 @@ const shown = {
   category: Nullable(Type.String()),
   tags: Type.Array(Type.String()),
   sku: Nullable(Type.String()),
+  status: ItemStatus,
   version: Type.Integer(),
   created_at: Timestamp,
   updated_at: Timestamp,
@@ -65,11 +79,17 @@ export const NewProduct = Strict({
   name: Title,
   price_cents: Money,
   stock: Type.Optional(Stock),
+  status: Type.Optional(FirstStatus),
   ...listing,
 });
 export type NewProduct = Static<typeof NewProduct>;
-export const ProductChange = Strict({ name: Type.Optional(Title), price_cents: Type.Optional(Money), ...listing });
-export const ProductReplacement = Strict({ name: Title, price_cents: Money, ...listing });
+export const ProductChange = Strict({
+  name: Type.Optional(Title),
+  price_cents: Type.Optional(Money),
+  status,
+  ...listing,
+});
+export const ProductReplacement = Strict({ name: Title, price_cents: Money, status, ...listing });
 export type ProductChange = Static<typeof ProductChange>;
 
 /** A product as a file or a list names it: by its SKU. What is left out stays as it is; a new one needs no more. */

@@ -7,6 +7,23 @@ export type JsonWithDefault = ColumnType<unknown, string | undefined, string>;
 /** A column of a view: readable, never writable. */
 export type ReadOnly<T> = ColumnType<T, never, never>;
 
+export interface AllProducts {
+  id: ReadOnly<number>;
+  owner_id: ReadOnly<number>;
+  name: ReadOnly<string>;
+  description: ReadOnly<string>;
+  price_cents: ReadOnly<number>;
+  category: ReadOnly<string | null>;
+  tags: ReadOnly<string[]>;
+  sku: ReadOnly<string | null>;
+  available: ReadOnly<number>;
+  in_stock: ReadOnly<boolean>;
+  version: ReadOnly<number>;
+  created_at: ReadOnly<string>;
+  updated_at: ReadOnly<string>;
+  status: ReadOnly<string>;
+}
+
 export interface AuditLog {
   id: GeneratedAlways<number>;
   action: string;
@@ -258,23 +275,6 @@ export interface Subscriptions {
   created_at: Generated<string>;
 }
 
-export interface UnlistedProducts {
-  id: ReadOnly<number | null>;
-  owner_id: ReadOnly<number | null>;
-  name: ReadOnly<string | null>;
-  description: ReadOnly<string | null>;
-  price_cents: ReadOnly<number | null>;
-  category: ReadOnly<string | null>;
-  tags: ReadOnly<string[] | null>;
-  sku: ReadOnly<string | null>;
-  available: ReadOnly<number | null>;
-  in_stock: ReadOnly<boolean | null>;
-  version: ReadOnly<number | null>;
-  created_at: ReadOnly<string | null>;
-  updated_at: ReadOnly<string | null>;
-  status: ReadOnly<string | null>;
-}
-
 export interface Users {
   id: Generated<number>;
   email: string;
@@ -291,6 +291,7 @@ export interface Users {
 }
 
 export interface Tables {
+  all_products: AllProducts;
   audit_log: AuditLog;
   cache_epoch: CacheEpoch;
   deliveries: Deliveries;
@@ -315,6 +316,5 @@ export interface Tables {
   stock_levels: StockLevels;
   stock_movements: StockMovements;
   subscriptions: Subscriptions;
-  unlisted_products: UnlistedProducts;
   users: Users;
 }
