@@ -14,7 +14,9 @@ const LETTERS: Record<string, string> = {
 const SPECIAL = new RegExp(`[${Object.keys(LETTERS).join("")}]`, "g");
 // An apostrophe between letters, in any of its shapes, belongs to the word: o'neill, chef’s.
 const WORD = /[\p{L}\p{N}\p{M}]+(?:['’ʼ＇][\p{L}\p{N}\p{M}]+)*/gu;
-const APOSTROPHE = /['’ʼ＇]/g;
+const APOSTROPHE = /['’ʼ＇]/;
+const COMPOUND = /[\p{L}\p{N}\p{M}\-‐‑_/.]+/gu;
+const JOINER = /[-‐‑_/.]+/;
 
 export type Word = {
   /** folded, without apostrophes; what is indexed and searched */
@@ -57,13 +59,14 @@ export function indexedWords(text: string): Set<string> {
   return new Set([...wordsOf(text).map((word) => word.folded), ...otherSpellings(text)]);
 }
 
+// Both patterns match each run of characters as a whole and look into it afterwards: one that begins like a word and
+// then fails would be tried again at each of its letters, and ten thousand letters are allowed.
 function otherSpellings(text: string): string[] {
-  const parts = [...text.matchAll(/[\p{L}\p{N}\p{M}]+(?:['’ʼ＇][\p{L}\p{N}\p{M}]+)+/gu)].flatMap(([word]) =>
-    word.split(APOSTROPHE).map(foldWord),
-  );
-  const joined = [...text.matchAll(/[\p{L}\p{N}\p{M}]+(?:[-‐‑_/.][\p{L}\p{N}\p{M}]+)+/gu)].map(([compound]) =>
-    foldWord(compound),
-  );
+  const parts = [...text.matchAll(WORD)]
+    .filter(([word]) => word.search(APOSTROPHE) !== -1)
+    .flatMap(([word]) => word.split(APOSTROPHE).map(foldWord));
+  const compounds = [...text.matchAll(COMPOUND)].map(([run]) => run.split(JOINER).filter((part) => part !== ""));
+  const joined = compounds.filter((compound) => compound.length > 1).map((compound) => foldWord(compound.join("")));
   return [...parts, ...joined].filter((word) => word !== "");
 }
 

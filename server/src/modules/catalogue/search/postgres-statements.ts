@@ -67,8 +67,8 @@ function textOf({ key, type, descending }: Order, lists: boolean): string {
         WHERE by_tag AND by_price AND by_stock AND category IS NOT NULL
         GROUP BY category ORDER BY count(*) DESC, category COLLATE "C" LIMIT ${MAX_FACET_VALUES}) v), '[]'),
       'tags', coalesce((SELECT json_agg(v) FROM (
-        SELECT tag AS value, count(*) AS count FROM matched, unnest(tags) tag
-        WHERE by_category AND by_price AND by_stock
+        SELECT tag AS value, count(*) AS count
+        FROM (SELECT unnest(tags) AS tag FROM matched WHERE by_category AND by_price AND by_stock) each_tag
         GROUP BY tag ORDER BY count(*) DESC, tag COLLATE "C" LIMIT ${MAX_FACET_VALUES}) v), '[]'),
       'price_cents', (SELECT json_agg(json_build_object('min_cents', band, 'max_cents', upper, 'count', coalesce(n, 0))
           ORDER BY band)
