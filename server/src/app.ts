@@ -217,16 +217,25 @@ export async function migrateDatabase(
   return result;
 }
 
-/** Runs every check of every module; see `Check`. */
+/**
+ * Runs every check of every module; see `Check`.
+ * @param options.config when given, what it configures beside the database is compared with it too
+ */
 export async function verifyDatabase(
   databaseUrl: string,
-  options: { repair?: boolean; onProgress?: (finding: Finding) => void } = {},
+  options: { repair?: boolean; onProgress?: (finding: Finding) => void; config?: Config } = {},
 ): Promise<Finding[]> {
   const log = createLog({ logLevel: "silent", process: "verify" });
-  const db = createDatabase(createPool({ url: databaseUrl, max: 1, work: "job", name: "verify", log }));
+  // One for the snapshot of all checks, and some for what is compared with the database and has no snapshot.
+  const db = createDatabase(createPool({ url: databaseUrl, max: 3, work: "job", name: "verify", log }));
+  const { config } = options;
+  const searchEngine = config === undefined ? undefined : engineOf(config, log);
   try {
-    return await runChecks(db, invariants, options);
+    const work = config === undefined ? undefined : { config, db, searchEngine };
+    const outside = modules.flatMap((module) => (work && module.outsideChecks?.(work)) ?? []);
+    return await runChecks(db, [...invariants, ...outside], options);
   } finally {
+    searchEngine?.close();
     await db.destroy();
   }
 }

@@ -58,6 +58,10 @@ program
   .option("--repair", "derive anew what is derived")
   .action(async (options: { repair?: true }) => (await import("./commands/verify.ts")).verify(options.repair ?? false));
 program
+  .command("reindex")
+  .description("write the search index anew, beside the one that answers meanwhile")
+  .action(async () => (await import("./commands/reindex.ts")).reindex());
+program
   .command("doctor")
   .description("the effective configuration, and what is wrong here with the way out")
   .action(async () => (await import("./commands/doctor.ts")).doctor());

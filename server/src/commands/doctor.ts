@@ -1,11 +1,14 @@
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "#src/config.ts";
+import { findIndices, indexNames } from "#src/modules/catalogue/search/elasticsearch-aliases.ts";
 import { migrationStatus } from "#src/platform/database/migrate.ts";
 import { isMistake, mistake } from "#src/platform/mistake.ts";
 import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
+import { openEngine } from "#src/platform/search/engine.ts";
 import { findClaim } from "#src/platform/supervisor/claim.ts";
+import { createLog } from "#src/platform/telemetry/log.ts";
 import { probeDatabase, withoutPassword } from "./database.ts";
 import { loadConfig } from "./environment.ts";
 import { requirePort } from "./ports.ts";
@@ -53,6 +56,7 @@ function checksOf(config: Config): Check[] {
     { name: "data folder", run: () => checkFolder(config) },
     { name: "port", run: () => checkPort(config) },
     { name: "database", run: () => checkDatabase(config) },
+    { name: "search", run: () => checkSearch(config) },
   ];
 }
 
@@ -96,6 +100,21 @@ async function checkDatabase(config: Config): Promise<string> {
   const { applied, pending } = await migrationStatus(url);
   if (pending.length === 0) return `PostgreSQL ${version}, ${applied.length} migrations applied`;
   throw mistake(`PostgreSQL ${version}, pending: ${pending.join(", ")}; 'shopfloor migrate' applies them`);
+}
+
+async function checkSearch({ search, elasticsearchUrl: url, elasticsearchPrefix }: Config): Promise<string> {
+  if (search === "postgres" || url === undefined) return "PostgreSQL answers";
+  const engine = openEngine({ url, log: createLog({ logLevel: "silent", process: "doctor" }) });
+  try {
+    await engine.check();
+    const { current } = await findIndices(engine, indexNames(elasticsearchPrefix));
+    return current === undefined ? "the engine answers; a worker will build its index" : `the engine has ${current}`;
+  } catch (error) {
+    const wayOut = "PostgreSQL answers in its place; start it, or check ELASTICSEARCH_URL";
+    throw mistake(`no search engine answers at ${withoutPassword(url)}: ${wayOut}`, error);
+  } finally {
+    engine.close();
+  }
 }
 
 function reasonOf(error: unknown): string {

@@ -49,5 +49,7 @@ export type Module = {
   background?(context: Context): { stop(): Promise<void> };
   /** what must hold in this module's tables; `verify` runs them */
   checks: Check[];
+  /** what must agree with these tables in another server that is configured, if there is one */
+  outsideChecks?(work: Pick<Context, "config" | "db" | "searchEngine">): Check[];
   personalData: PersonalData[];
 };

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import type { Trx } from "#src/platform/database/database.ts";
 import { readBatch, readBatchAfter } from "./documents.ts";
 import { takeIndexTurn, writeBatch } from "./postgres-writes.ts";
 import type { Rebuild } from "./rebuild-engine.ts";
@@ -33,7 +34,10 @@ export async function rebuildPostgres({ db, signal, onProgress }: Rebuild): Prom
       onProgress?.(indexed);
     }
     await removeStrangers(db);
-    await countTerms(db);
+    await db.transaction().execute(async (trx) => {
+      await takeIndexTurn(trx);
+      await countTerms(trx);
+    });
     return indexed;
   });
 }
@@ -55,14 +59,15 @@ async function removeStrangers(db: Rebuild["db"]): Promise<void> {
   });
 }
 
-async function countTerms(db: Rebuild["db"]): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    await takeIndexTurn(trx);
-    await sql`
-      WITH counted AS (SELECT term, count(*)::int AS items FROM item_search, unnest(terms) AS term GROUP BY term),
-      gone AS (DELETE FROM search_terms t WHERE NOT EXISTS (SELECT FROM counted c WHERE c.term = t.term))
-      UPDATE search_terms t SET items = c.items FROM counted c WHERE c.term = t.term AND t.items <> c.items`.execute(
-      trx,
-    );
-  });
+/** Counts the words of all items anew. Call it in one's turn. @returns how many words were miscounted */
+export async function countTerms(trx: Trx): Promise<number> {
+  const { rows } = await sql<{ wrong: number }>`
+    WITH counted AS (SELECT term, count(*)::int AS items FROM item_search, unnest(terms) AS term GROUP BY term),
+    gone AS (
+      DELETE FROM search_terms t WHERE NOT EXISTS (SELECT FROM counted c WHERE c.term = t.term) RETURNING 1
+    ), changed AS (
+      UPDATE search_terms t SET items = c.items FROM counted c WHERE c.term = t.term AND t.items <> c.items RETURNING 1
+    )
+    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM changed) AS wrong`.execute(trx);
+  return rows[0]?.wrong ?? 0;
 }
