@@ -33,6 +33,9 @@ export class Shop extends World<Settings> implements Line {
   readonly cookies = new Map<string, string[]>();
   /** the ids of the pages of the last walk through a list */
   pages: number[][] = [];
+  /** a word that nobody else uses, and what somebody typed into the search last */
+  word = "";
+  searched = "";
 
   constructor(options: IWorldOptions<Settings>) {
     super(options);

@@ -12,9 +12,12 @@ root=$(cd "$here/../.." && pwd)
 state="$root/.services"
 INSTALL_SECONDS=600
 LOCK_SECONDS=900
+SKIPPED=3
 
 say() { printf 'services: %s\n' "$*" >&2; }
 fail() { say "$*"; exit 1; }
+# For what this machine can't have: whoever asked for all services gets the others.
+skip() { say "$service is skipped: $*"; exit "$SKIPPED"; }
 
 all_services() {
   local file

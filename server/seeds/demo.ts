@@ -3,6 +3,7 @@ import { insertOrders } from "#src/modules/orders/repository.ts";
 import { orderPlaced } from "#src/modules/orders/events.ts";
 import { priceOrder } from "#src/modules/orders/price-order.ts";
 import type { Role } from "#src/permissions.ts";
+import { itemChanged } from "#src/modules/catalogue/events.ts";
 import { priceProducts } from "#src/modules/catalogue/public.ts";
 import { createDatabase, type Trx } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";
@@ -49,6 +50,7 @@ export async function seedDemo(
       await seedProducts(trx, wrote);
       await seedItems(trx, wrote);
       await alignSequences(trx);
+      await announce(trx);
       await seedOrders(trx, wrote);
       return { seeded: true };
     });
@@ -113,6 +115,17 @@ async function alignSequences(trx: Trx): Promise<void> {
       trx,
     );
   }
+}
+
+/** Items are told of like any others, so that the worker makes them searchable. */
+async function announce(trx: Trx): Promise<void> {
+  const origin = newOrigin({ user_id: STAFF_ID, correlation_id: "demo-data" });
+  const ids = Array.from({ length: demoProducts.length + demoItems.length }, (_, index) => index + 1);
+  await publish(
+    trx,
+    itemChanged,
+    ids.map((item_id) => ({ origin, payload: { item_id } })),
+  );
 }
 
 /** Orders are placed like any other, so that the worker has something to do when it starts. */

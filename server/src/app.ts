@@ -5,6 +5,9 @@ import { createAuthenticator } from "./modules/identity/authenticate.ts";
 import { identityModule } from "./modules/identity/module.ts";
 import { operationsModule } from "./modules/operations/module.ts";
 import { ordersModule } from "./modules/orders/module.ts";
+import { createMemoryCache } from "./platform/cache/memory.ts";
+import { registerCacheMetrics } from "./platform/cache/metrics.ts";
+import { createRedisCache } from "./platform/cache/redis.ts";
 import type { Context, Module } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
 import { idempotencyData } from "./platform/database/idempotency.ts";
@@ -34,6 +37,7 @@ import { mailSending } from "./platform/mail/send-mail.ts";
 import { createSmtpMailer } from "./platform/mail/smtp.ts";
 import { mailData, mailSweeps } from "./platform/mail/stored-mails.ts";
 import { openRedis } from "./platform/redis.ts";
+import { type Engine, openEngine } from "./platform/search/engine.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { createRevocations } from "./platform/security/revocations.ts";
 import { loadSecrets, signingKeysFile } from "./platform/security/secrets.ts";
@@ -78,6 +82,11 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
   const redis = config.redisUrl === undefined ? undefined : openRedis({ url: config.redisUrl, name: work, log });
   const { databaseUrl } = config;
   const limits = openLimits({ databaseUrl, redis, secret: secrets.token_secret, name: work, log });
+  const telling = { pool, url: config.databaseUrl, log };
+  const shared = config.cache === "redis" ? redis : undefined;
+  const cache = shared === undefined ? createMemoryCache(telling) : createRedisCache({ ...telling, redis: shared });
+  registerCacheMetrics(metrics.registry, cache);
+  const searchEngine = engineOf(config, log);
   const context: Context = {
     config,
     log,
@@ -90,6 +99,8 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     redis,
     revocations: createRevocations({ redis, log }),
     personalData,
+    cache,
+    searchEngine,
     wake: transport.wake,
   };
   const keysFile = signingKeysFile(config);
@@ -108,7 +119,9 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
       await passwords.close();
       await limits.close();
       await context.mailer.close();
+      await cache.close();
       await redis?.close();
+      searchEngine?.close();
       await db.destroy();
     },
   };
@@ -118,6 +131,10 @@ function createMailer({ smtpUrl: url, mail, mailFrom: from }: Config): Mailer {
   return mail === "smtp" && url !== undefined ? createSmtpMailer({ url, from }) : createMailbox();
 }
 
+function engineOf({ search, elasticsearchUrl: url }: Config, log: Log): Engine | undefined {
+  return search === "elasticsearch" && url !== undefined ? openEngine({ url, log }) : undefined;
+}
+
 /** The API with all routes, not yet listening; `close` ends what it holds open. */
 export async function buildApi(
   config: Config,
@@ -125,8 +142,13 @@ export async function buildApi(
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
   const { context, pool, limits, metrics, checkDatabase, close } = await createProcess(config, "api", log);
   const authenticate = createAuthenticator(context);
-  const { redis } = context;
-  const checks = { database: checkDatabase, ...(redis !== undefined && { redis: () => redis.check() }) };
+  const { redis, cache, searchEngine } = context;
+  const checks = {
+    database: checkDatabase,
+    ...(redis !== undefined && { redis: () => redis.check() }),
+    ...(config.cache === "redis" && { cache: () => cache.check() }),
+    ...(searchEngine !== undefined && { search: () => searchEngine.check() }),
+  };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks, limits: limits.traffic });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
   await app.ready();
@@ -187,7 +209,12 @@ export async function startWorker(
   const ready = registration.done.then((registered) => {
     if (!registered) return;
     const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
-    begun.push(startRetention(context, sweeps), ...consumers.map((consumer) => ({ stop: () => consumer.drain() })));
+    const beside = modules.flatMap((module) => module.background?.(context) ?? []);
+    begun.push(
+      startRetention(context, sweeps),
+      ...beside,
+      ...consumers.map((consumer) => ({ stop: () => consumer.drain() })),
+    );
     log.info({ consumers: subscriptions.map((one) => one.consumer) }, "working");
   });
   return {
@@ -221,16 +248,25 @@ export async function migrateDatabase(
   return result;
 }
 
-/** Runs every check of every module; see `Check`. */
+/**
+ * Runs every check of every module; see `Check`.
+ * @param options.config when given, what it configures beside the database is compared with it too
+ */
 export async function verifyDatabase(
   databaseUrl: string,
-  options: { repair?: boolean; onProgress?: (finding: Finding) => void } = {},
+  options: { repair?: boolean; onProgress?: (finding: Finding) => void; config?: Config } = {},
 ): Promise<Finding[]> {
   const log = createLog({ logLevel: "silent", process: "verify" });
-  const db = createDatabase(createPool({ url: databaseUrl, max: 1, work: "job", name: "verify", log }));
+  // One for the snapshot of all checks, and some for what is compared with the database and has no snapshot.
+  const db = createDatabase(createPool({ url: databaseUrl, max: 3, work: "job", name: "verify", log }));
+  const { config } = options;
+  const searchEngine = config === undefined ? undefined : engineOf(config, log);
   try {
-    return await runChecks(db, invariants, options);
+    const work = config === undefined ? undefined : { config, db, searchEngine };
+    const outside = modules.flatMap((module) => (work && module.outsideChecks?.(work)) ?? []);
+    return await runChecks(db, [...invariants, ...outside], options);
   } finally {
+    searchEngine?.close();
     await db.destroy();
   }
 }

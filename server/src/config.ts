@@ -48,6 +48,14 @@ export type Config = {
   messaging: "postgres";
   /** absent: what Redis would hold is in PostgreSQL, or in each process's memory */
   redisUrl: string | undefined;
+  /** where bodies of items are kept: in each process, or in Redis for all of them */
+  cache: "memory" | "redis";
+  /** which engine answers searches; with `elasticsearch`, PostgreSQL stands in while it is away */
+  search: "postgres" | "elasticsearch";
+  /** an Elasticsearch or an OpenSearch; may carry a user and password */
+  elasticsearchUrl: string | undefined;
+  /** what the names of our indices there begin with: several shops can share an engine */
+  elasticsearchPrefix: string;
   /** `mailbox` keeps mails in a table that the staff can read; `smtp` sends them */
   mail: "mailbox" | "smtp";
   smtpUrl: string | undefined;
@@ -85,6 +93,8 @@ export class ConfigError extends Error {
 
 export type Environment = Record<string, string | undefined>;
 
+/** What an engine accepts as the beginning of an index's name. */
+const INDEX_PREFIX = /^[a-z0-9][a-z0-9-]{0,59}$/;
 const MIN_SECRET_LENGTH = 32;
 const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admin|guest|(.)\1{7}/i;
 
@@ -112,6 +122,10 @@ export function readConfig(env: Environment, root: string): Config {
     databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
     messaging: read.oneOf("MESSAGING", ["postgres"] as const, "postgres"),
     redisUrl: read.url("REDIS_URL", ["redis:", "rediss:"]),
+    cache: read.oneOf("CACHE", ["memory", "redis"] as const, "memory"),
+    search: read.oneOf("SEARCH", ["postgres", "elasticsearch"] as const, "postgres"),
+    elasticsearchUrl: read.url("ELASTICSEARCH_URL", ["http:", "https:"]),
+    elasticsearchPrefix: read.text("ELASTICSEARCH_PREFIX") ?? "shopfloor",
     mail: read.oneOf("MAIL", ["mailbox", "smtp"] as const, "mailbox"),
     smtpUrl: read.url("SMTP_URL", ["smtp:", "smtps:"]),
     mailFrom: read.text("MAIL_FROM") ?? "Shopfloor <shopfloor@localhost>",
@@ -129,11 +143,26 @@ export function readConfig(env: Environment, root: string): Config {
     faults: readFaults(read.text("FAULTS"), mistakes),
     mutant: read.choice("MUTANT", MUTANTS),
   };
-  if (config.mail === "smtp" && config.smtpUrl === undefined)
-    mistakes.push("SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587");
+  mistakes.push(...missingAddresses(config));
+  if (!INDEX_PREFIX.test(config.elasticsearchPrefix))
+    mistakes.push(
+      `ELASTICSEARCH_PREFIX=${config.elasticsearchPrefix}: must be small letters, digits and hyphens, 1 to 60`,
+    );
   if (production) mistakes.push(...productionMistakes(config, env));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
+}
+
+/** What is chosen has to be somewhere. */
+function missingAddresses(config: Config): string[] {
+  const mistakes: string[] = [];
+  if (config.cache === "redis" && config.redisUrl === undefined)
+    mistakes.push("REDIS_URL is required with CACHE=redis, for instance redis://127.0.0.1:6379");
+  if (config.mail === "smtp" && config.smtpUrl === undefined)
+    mistakes.push("SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587");
+  if (config.search === "elasticsearch" && config.elasticsearchUrl === undefined)
+    mistakes.push("ELASTICSEARCH_URL is required with SEARCH=elasticsearch, for instance http://host:9200");
+  return mistakes;
 }
 
 function readFaults(text: string | undefined, mistakes: string[]): string[] {

@@ -41,10 +41,26 @@ program
   .addArgument(new Argument("<role>").choices(["customer", "staff", "admin"]))
   .action(async (email: string, role: string) => (await import("./commands/grant-role.ts")).grantRole(email, role));
 program
+  .command("import-products")
+  .description("create and change products from a CSV file, all of its lines or none")
+  .argument("<file>", "a path, or - for standard input")
+  .requiredOption("--owner <email>", "the account that new products belong to")
+  .action(async (file: string, options: { owner: string }) =>
+    (await import("./commands/import-products.ts")).importProducts(file, options.owner),
+  );
+program
+  .command("export-products")
+  .description("write all products as CSV to standard output, as import-products takes it")
+  .action(async () => (await import("./commands/export-products.ts")).writeProducts());
+program
   .command("verify")
   .description("recompute what is derived from its ledger and compare; exit code 1 when something does not agree")
   .option("--repair", "derive anew what is derived")
   .action(async (options: { repair?: true }) => (await import("./commands/verify.ts")).verify(options.repair ?? false));
+program
+  .command("reindex")
+  .description("write the search index anew, beside the one that answers meanwhile")
+  .action(async () => (await import("./commands/reindex.ts")).reindex());
 program
   .command("doctor")
   .description("the effective configuration, and what is wrong here with the way out")

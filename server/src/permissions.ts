@@ -33,6 +33,7 @@ export const PERMISSIONS = {
   "audit.read": { roles: STAFF },
   "mail.read": { roles: STAFF },
   "item.read": { roles: "anyone" },
+  "item.read_unlisted": { roles: STAFF, owner: true, hidden: true },
   "item.create": { roles: EVERYBODY },
   "item.create_for_others": { roles: ADMIN },
   "item.change": { roles: ADMIN, owner: true },

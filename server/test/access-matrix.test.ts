@@ -27,8 +27,8 @@ const PATHS_OF: Record<string, RegExp> = {
   user: /^\/api\/v1\/users(\/\{id\})?$/,
   audit: /^\/api\/v1\/operations\/audit$/,
   mail: /^\/api\/v1\/operations\/mails$/,
-  item: /^\/api\/v1\/items(\/|$)/,
-  product: /^\/api\/v2\/products(\/\{id\})?$/,
+  item: /^\/api\/v1\/(items|categories|search)(\/|$)/,
+  product: /^\/api\/v2\/(products(\/\{id\})?$|product-(batches|export|imports)(\/|$))/,
   stock: /^\/api\/v2\/products\/\{id\}\/(stock|movements)$/,
   order: /^\/api\/v2\/orders(\/|$)/,
 };
@@ -142,10 +142,12 @@ async function ask(
   client: Client,
   operation: Operation,
   known: Known,
-  body = GOOD_BODIES[operation.key]?.(known),
+  body: Record<string, unknown> | string | undefined = GOOD_BODIES[operation.key]?.(known),
 ): Promise<Answer> {
   const send = client[operation.method.toLowerCase() as "get" | "post" | "put" | "patch" | "delete"];
-  return await send(pathOf(operation, known), operation.body === undefined ? undefined : body, CORRELATED);
+  const sent = operation.body === undefined && !operation.csv ? undefined : body;
+  const type = operation.csv && typeof body === "string" ? { "content-type": "text/csv" } : {};
+  return await send(pathOf(operation, known), sent, { ...CORRELATED, ...type });
 }
 
 function comparable({ statusCode, headers, body }: Answer) {

@@ -1,4 +1,5 @@
 import { tmpdir } from "node:os";
+import type pg from "pg";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { buildApi, startWorker } from "#src/app.ts";
 import { type Environment, readConfig } from "#src/config.ts";
@@ -16,7 +17,8 @@ import { until } from "./until.ts";
 export type Answer = Pick<LightMyRequestResponse, "statusCode" | "headers"> & { body: Record<string, unknown> };
 type Send = (url: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 /** Somebody who speaks to the API, signed in or not. */
-export type Client = { id: number; get: Send; post: Send; put: Send; patch: Send; delete: Send };
+type GetText = (url: string) => Promise<Pick<LightMyRequestResponse, "statusCode" | "headers"> & { text: string }>;
+export type Client = { id: number; getText: GetText; get: Send; post: Send; put: Send; patch: Send; delete: Send };
 
 const keys = generateKeys();
 /** Of PASSWORD in operations.ts, made once: hashing it for everybody would be most of what the tests do. */
@@ -50,8 +52,7 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
   };
   if (options.worker !== false) undo.use(await startTestWorker());
   const { app, context, pool } = api;
-  let statements = 0;
-  pool.on("acquire", () => (statements += 1));
+  const statements = countStatements(pool);
   const kept = undo.move();
 
   return {
@@ -64,11 +65,24 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     /** A new account with a live session; its password is PASSWORD, without the cost of hashing it. */
     signUp: (role: Role = "customer") => signUp(app, context, role),
     startWorker: startTestWorker,
-    /** Statements outside of transactions so far: each of them takes a connection for itself. */
-    statements: () => statements,
+    /** Statements that the API has sent so far, inside of transactions too, their BEGIN and COMMIT included. */
+    statements,
     drained: () => drained(context.db),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+function countStatements(pool: pg.Pool): () => number {
+  let count = 0;
+  pool.on("connect", (client) => {
+    const send = client.query.bind(client) as (...args: unknown[]) => unknown;
+    const counted = (...args: unknown[]): unknown => {
+      count += 1;
+      return send(...args);
+    };
+    Object.assign(client, { query: counted });
+  });
+  return () => count;
 }
 
 export type TestApp = Awaited<ReturnType<typeof startApp>>;
@@ -94,7 +108,19 @@ export function clientOf(app: App, id: number, own: Record<string, string>): Cli
       const json = response.headers["content-type"]?.includes("json") === true && response.body !== "";
       return { statusCode: response.statusCode, headers: response.headers, body: json ? response.json() : {} };
     };
-  return { id, get: send("GET"), post: send("POST"), put: send("PUT"), patch: send("PATCH"), delete: send("DELETE") };
+  const getText: GetText = async (url) => {
+    const { statusCode, headers, body } = await app.inject({ method: "GET", url, headers: own });
+    return { statusCode, headers, text: body };
+  };
+  return {
+    id,
+    getText,
+    get: send("GET"),
+    post: send("POST"),
+    put: send("PUT"),
+    patch: send("PATCH"),
+    delete: send("DELETE"),
+  };
 }
 
 /** Resolves when no delivery is open; rejects after the deadline and lists what is left. */

@@ -24,6 +24,8 @@ export type Operation = {
   /** the status of its success */
   success: number;
   body: Schema | undefined;
+  /** takes a file of this type instead of JSON */
+  csv: boolean;
   parameters: Parameter[];
 };
 type Described = {
@@ -42,10 +44,11 @@ export async function listOperations(shop: TestApp): Promise<Operation[]> {
     Object.entries(operations as Record<string, Described>).map(([name, described]) => {
       const method = name.toUpperCase() as Operation["method"];
       const body = described.requestBody?.content["application/json"]?.schema;
+      const csv = described.requestBody?.content["text/csv"] !== undefined;
       const { operationId, description, parameters = [], "x-permission": permission } = described;
       const success = Number(Object.keys(described.responses).find((status) => status.startsWith("2")));
       const key = `${method} ${path}`;
-      return { key, method, path, operationId, description, permission, success, body, parameters };
+      return { key, method, path, operationId, description, permission, success, body, csv, parameters };
     }),
   );
 }
@@ -65,6 +68,8 @@ export async function makeKnown(shop: TestApp, owner: Client) {
   const product = await idOf(staff.post("/api/v2/products", { name: "Kettle", price_cents: 100, stock: 9 }));
   const item = await idOf(owner.post("/api/v1/items", { title: "Mine" }));
   const order = await idOf(owner.post("/api/v2/orders", { items: [{ product_id: product, quantity: 1 }] }));
+  const file = "sku,name,price_cents\nCSV-1,Kettle,100";
+  const imported = await idOf(staff.post("/api/v2/product-imports", file, { "content-type": "text/csv" }));
   const { id: session } = await shop.db
     .selectFrom("sessions")
     .select("id")
@@ -74,7 +79,8 @@ export async function makeKnown(shop: TestApp, owner: Client) {
     await tokenFor(shop, owner, "password_reset"),
     await tokenFor(shop, owner, "verify_email"),
   ];
-  return { product, item, order, session, reset, verification, user: owner.id, email: await knownAddress(shop) };
+  const things = { product, item, order, session, file, "product-import": imported };
+  return { ...things, reset, verification, user: owner.id, email: await knownAddress(shop) };
 }
 
 /** A one-time token as a mail would bring it. */
@@ -117,7 +123,7 @@ async function knownAddress(shop: TestApp): Promise<string> {
 }
 
 /** A good body for each operation that takes one, by its key; whoever adds such an operation adds its body. */
-export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknown>> = {
+export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknown> | string> = {
   "POST /api/v1/users/register": () => ({
     email: `fresh-${(people += 1)}@example.org`,
     password: PASSWORD,
@@ -138,5 +144,8 @@ export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknow
   "PUT /api/v2/products/{id}": () => ({ name: "Pot", price_cents: 200 }),
   "PATCH /api/v2/products/{id}": () => ({ price_cents: 300 }),
   "POST /api/v2/products/{id}/stock": () => ({ delta: 1, reason: "counted" }),
+  "PATCH /api/v2/products/{id}/stock": () => ({ low_stock_threshold: 2 }),
+  "POST /api/v2/product-imports": ({ file }) => file,
+  "POST /api/v2/product-batches": () => ({ products: [{ sku: "BULK-1", name: "Kettle", price_cents: 100 }] }),
   "POST /api/v2/orders": ({ product }) => ({ items: [{ product_id: product, quantity: 1 }] }),
 };

@@ -35,6 +35,10 @@ test.each([
     "none is due for more than",
     "UPDATE deliveries SET handled_at = NULL, attempts = 4, due_at = now() - interval '1 hour' WHERE message_id = 1",
   ],
+  ["the index in PostgreSQL says what the items say", "UPDATE items SET price_cents = 1"],
+  ["the index in PostgreSQL says what the items say", "DELETE FROM item_search"],
+  ["the index in PostgreSQL says what the items say", "UPDATE items SET status = 'archived'"],
+  ["the words are counted as the items have them", "UPDATE search_terms SET items = items + 1"],
 ])("what breaks is found and named: %s", async (name, damage) => {
   await using shop = await busyShop();
   await sql.raw(damage).execute(shop.db);
@@ -49,6 +53,21 @@ test("what is derived is repaired from what it is derived from, and then holds",
   await verifyDatabase(shop.url, { repair: true });
   expect(await broken(shop)).toEqual([]);
   expect(await available(shop, 1)).toBe(8);
+});
+
+test.each([
+  "UPDATE item_search SET title = 'Teapot', version = 0",
+  "DELETE FROM item_search",
+  "INSERT INTO item_search SELECT 99, title, sort_title, category, tags, sku, price_cents, created_at, version, terms, document FROM item_search",
+  "DELETE FROM search_terms",
+  "UPDATE search_terms SET items = items + 1",
+])("the index is repaired, and finds again what there is: %s", async (damage) => {
+  await using shop = await busyShop();
+  await sql.raw(damage).execute(shop.db);
+  await verifyDatabase(shop.url, { repair: true });
+  expect(await broken(shop)).toEqual([]);
+  const found = await shop.anonymous.get("/api/v1/search/items?q=kettel");
+  expect(found.body).toMatchObject({ total: 1, did_you_mean: "kettle", data: [{ title: "Kettle" }] });
 });
 
 async function busyShop(): Promise<TestApp> {

@@ -1,6 +1,7 @@
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "#src/config.ts";
+import { findIndices, indexNames } from "#src/modules/catalogue/search/elasticsearch-aliases.ts";
 import { migrationStatus } from "#src/platform/database/migrate.ts";
 import { createSmtpMailer } from "#src/platform/mail/smtp.ts";
 import { isMistake, mistake } from "#src/platform/mistake.ts";
@@ -8,7 +9,9 @@ import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
 import { findSigningKeys, signingKeysFile } from "#src/platform/security/secrets.ts";
 import { createTokens } from "#src/platform/security/tokens.ts";
+import { openEngine } from "#src/platform/search/engine.ts";
 import { findClaim } from "#src/platform/supervisor/claim.ts";
+import { createLog } from "#src/platform/telemetry/log.ts";
 import { probeDatabase, withoutPassword } from "./database.ts";
 import { loadConfig } from "./environment.ts";
 import { requirePort } from "./ports.ts";
@@ -59,6 +62,7 @@ function checksOf(config: Config): Check[] {
     { name: "database", run: () => checkDatabase(config) },
     { name: "signing keys", run: () => checkKeys(config) },
     { name: "mail", run: () => checkMail(config) },
+    { name: "search", run: () => checkSearch(config) },
   ];
 }
 
@@ -146,6 +150,21 @@ async function checkKeys(config: Config): Promise<string> {
   await createTokens(keys);
   const [first] = keys;
   return keys.length === 1 ? `one, ${first?.kid}` : `${keys.length}, a rotation is under way: see 'rotate-keys'`;
+}
+
+async function checkSearch({ search, elasticsearchUrl: url, elasticsearchPrefix }: Config): Promise<string> {
+  if (search === "postgres" || url === undefined) return "PostgreSQL answers";
+  const engine = openEngine({ url, log: createLog({ logLevel: "silent", process: "doctor" }) });
+  try {
+    await engine.check();
+    const { current } = await findIndices(engine, indexNames(elasticsearchPrefix));
+    return current === undefined ? "the engine answers; a worker will build its index" : `the engine has ${current}`;
+  } catch (error) {
+    const wayOut = "PostgreSQL answers in its place; start it, or check ELASTICSEARCH_URL";
+    throw mistake(`no search engine answers at ${withoutPassword(url)}: ${wayOut}`, error);
+  } finally {
+    engine.close();
+  }
 }
 
 function reasonOf(error: unknown): string {

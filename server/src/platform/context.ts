@@ -1,4 +1,5 @@
 import type { Config } from "#src/config.ts";
+import type { Cache } from "./cache/cache.ts";
 import type { Check } from "./database/check.ts";
 import type { Db, Trx } from "./database/database.ts";
 import type { Sweep } from "./database/sweep.ts";
@@ -8,6 +9,7 @@ import type { Limits } from "./http/rate-limit.ts";
 import type { Subscription } from "./messaging/event.ts";
 import type { Mailer } from "./mail/mailer.ts";
 import type { Redis } from "./redis.ts";
+import type { Engine } from "./search/engine.ts";
 import type { Passwords } from "./security/passwords.ts";
 import type { Revocations } from "./security/revocations.ts";
 import type { Tokens } from "./security/tokens.ts";
@@ -26,6 +28,9 @@ export type Context = TransactContext & {
   /** undefined when no Redis is configured */
   redis: Redis | undefined;
   revocations: Revocations;
+  cache: Cache;
+  /** undefined when PostgreSQL answers the searches */
+  searchEngine: Engine | undefined;
   /** what the modules hold about people, all of them */
   personalData: PersonalData[];
 };
@@ -46,9 +51,13 @@ export type Module = {
   name: string;
   routes(app: App, context: Context): Promise<void>;
   subscriptions: Subscription[];
+  /** what a worker does beside its consumers, until it is stopped */
+  background?(context: Context): { stop(): Promise<void> };
   /** what must hold in this module's tables; `verify` runs them */
   checks: Check[];
   /** what of this module's is thrown away once it is old enough */
   sweeps: Sweep[];
+  /** what must agree with these tables in another server that is configured, if there is one */
+  outsideChecks?(work: Pick<Context, "config" | "db" | "searchEngine">): Check[];
   personalData: PersonalData[];
 };

@@ -3,6 +3,7 @@ import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/ide
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { productNotFound, stockInUse, stockTooLarge } from "./errors.ts";
+import { announceAvailability, announceLowStock } from "./item-writes.ts";
 import { findProduct } from "./repository.ts";
 import { MAX_STOCK, type Movement } from "./schemas.ts";
 import { lockLevels, writeAdjustment } from "./stock-repository.ts";
@@ -25,6 +26,10 @@ export async function adjustStock(
     }
     if (on_hand > MAX_STOCK) throw stockTooLarge({ errors: [{ path: "delta", message: `leads above ${MAX_STOCK}` }] });
     const { correlation_id } = origin;
+    const before = level.on_hand - level.reserved;
+    if ((before === 0) !== (before + delta === 0)) await announceAvailability(trx, [{ origin, item_id }]);
+    const low_stock_threshold = level.low_stock_threshold;
+    await announceLowStock(trx, [{ origin, item_id, taken: -delta, available: before + delta, low_stock_threshold }]);
     const movement = await writeAdjustment(trx, { item_id, delta, reason, user_id: user.id, correlation_id });
     return { status: 201, location: `/api/v2/products/${item_id}/movements`, body: movement };
   });

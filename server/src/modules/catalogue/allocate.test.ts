@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import { allocate, type StockRequest } from "./allocate.ts";
 
 const request = (order_id: number, ...lines: [number, number][]): StockRequest => ({
   order_id,
   correlation_id: `order-${order_id}`,
+  origin: newOrigin(),
   lines: lines.map(([item_id, quantity]) => ({ item_id, quantity })),
 });
 

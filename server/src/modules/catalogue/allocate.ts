@@ -1,5 +1,8 @@
+import type { Origin } from "#src/platform/telemetry/origin.ts";
+
 export type StockLine = { item_id: number; quantity: number };
-export type StockRequest = { order_id: number; correlation_id: string; lines: StockLine[] };
+/** `origin` is what made this happen now; the ledger names the correlation id of the order itself. */
+export type StockRequest = { order_id: number; correlation_id: string; origin: Origin; lines: StockLine[] };
 /** What an order wanted of an item, and what was left of it when its turn came. */
 export type Shortfall = { product_id: number; requested: number; available: number };
 export type Allocation = { order_id: number; outcome: "reserved" | Shortfall[] };

@@ -99,9 +99,8 @@ test("a cursor that was tampered with, of another sort, or with skip is refused 
 test("a page of one and a page of a hundred take the same number of statements", async () => {
   await using shop = await startApp({ worker: false });
   const owners = await Promise.all(Array.from({ length: 10 }, () => shop.signUp()));
-  await Promise.all(
-    owners.flatMap((owner) => Array.from({ length: 11 }, () => owner.post("/api/v1/items", { title: "T" }))),
-  );
+  const rows = owners.flatMap(({ id }) => Array.from({ length: 11 }, () => ({ owner_id: id, title: "T" })));
+  await shop.db.insertInto("items").values(rows).execute();
   const counts: number[] = [];
   for (const limit of [1, 100]) {
     const before = shop.statements();
@@ -211,3 +210,71 @@ async function walk(client: Client, start: string): Promise<unknown[]> {
 function ids(body: Record<string, unknown>): unknown[] {
   return (body["data"] as { id: number }[]).map((item) => item.id);
 }
+
+test("the categories are listed with what is on show in each", async () => {
+  await using shop = await startApp({ worker: false });
+  const [staff, owner] = [await shop.signUp("staff"), await shop.signUp()];
+  await staff.post("/api/v2/products", { name: "Kettle", price_cents: 100, category: "kitchen" });
+  await owner.post("/api/v1/items", { title: "Pan", category: "kitchen" });
+  await owner.post("/api/v1/items", { title: "Saw", category: "garage" });
+  await owner.post("/api/v1/items", { title: "Thing" });
+  expect((await shop.anonymous.get("/api/v1/categories")).body["data"]).toEqual([
+    { category: "garage", items: 1, products: 0 },
+    { category: "kitchen", items: 2, products: 1 },
+  ]);
+});
+
+test("a draft is its owner's and the staff's until it is put on show; what was archived can come back", async () => {
+  await using shop = await startApp({ worker: false });
+  const [owner, stranger, staff] = [await shop.signUp(), await shop.signUp(), await shop.signUp("staff")];
+  const { body } = await owner.post("/api/v1/items", { title: "Secret", status: "draft", sku: "S-1" });
+  const path = `/api/v1/items/${Number(body["id"])}`;
+  const seenBy = async (who: Client) => (await who.get(path)).statusCode;
+  const all = async () => await Promise.all([owner, staff, stranger, shop.anonymous].map(seenBy));
+  expect(await all()).toEqual([200, 200, 404, 404]);
+  const titles = async (who: Client, query: string) =>
+    ((await who.get(`/api/v1/items?${query}`)).body["data"] as { title: string }[] | undefined)?.map(
+      (one) => one.title,
+    );
+  expect(await titles(owner, "status=draft")).toEqual(["Secret"]);
+  expect(await titles(staff, "status=draft")).toEqual(["Secret"]);
+  expect(await titles(stranger, "status=draft")).toEqual([]);
+  expect((await shop.anonymous.get("/api/v1/items?status=draft")).statusCode).toBe(401);
+  expect(await titles(owner, "limit=5")).toEqual([]);
+  expect((await stranger.patch(path, { title: "Mine" })).statusCode).toBe(404);
+  expect((await owner.patch(path, { status: "active" })).body).toMatchObject({ status: "active", version: 2 });
+  expect(await all()).toEqual([200, 200, 200, 200]);
+  expect((await owner.patch(path, { status: "archived" })).statusCode).toBe(200);
+  expect(await all()).toEqual([404, 404, 404, 404]);
+  expect(await titles(owner, "status=archived")).toEqual(["Secret"]);
+  expect((await owner.patch(path, { title: "New" })).statusCode).toBe(404);
+  expect((await owner.patch(path, { status: "active" })).statusCode).toBe(200);
+  expect(await all()).toEqual([200, 200, 200, 200]);
+});
+
+test("a product that is a draft can't be ordered and is seen by the staff alone", async () => {
+  await using shop = await startApp({ worker: false });
+  const [staff, buyer] = [await shop.signUp("staff"), await shop.signUp()];
+  const made = await staff.post("/api/v2/products", { name: "Kettle", price_cents: 1, stock: 1, status: "draft" });
+  expect(made).toMatchObject({ statusCode: 201, body: { status: "draft", available: 1 } });
+  const path = `/api/v2/products/${Number(made.body["id"])}`;
+  const order = { items: [{ product_id: made.body["id"], quantity: 1 }] };
+  expect((await buyer.post("/api/v2/orders", order)).statusCode).toBe(422);
+  expect([(await staff.get(path)).statusCode, (await buyer.get(path)).statusCode]).toEqual([200, 404]);
+  expect((await buyer.get("/api/v2/products?status=draft")).statusCode).toBe(403);
+  expect((await staff.get("/api/v2/products?status=draft")).body["data"]).toHaveLength(1);
+  expect((await staff.patch(path, { status: "active" })).body).toMatchObject({ status: "active" });
+  expect((await buyer.post("/api/v2/orders", order)).statusCode).toBe(202);
+});
+
+test("lists can be asked for a tag and for a sku", async () => {
+  await using shop = await startApp({ worker: false });
+  const staff = await shop.signUp("staff");
+  await staff.post("/api/v2/products", { name: "Kettle", price_cents: 1, tags: ["steel", "hot"], sku: "K" });
+  await staff.post("/api/v2/products", { name: "Pan", price_cents: 1, tags: ["iron"], sku: "P" });
+  for (const list of ["/api/v1/items", "/api/v2/products"]) {
+    expect((await staff.get(`${list}?tag=steel`)).body["data"]).toMatchObject([{ sku: "K" }]);
+    expect((await staff.get(`${list}?sku=P`)).body["data"]).toMatchObject([{ sku: "P" }]);
+    expect((await staff.get(`${list}?tag=gold`)).body["data"]).toEqual([]);
+  }
+});

@@ -1,11 +1,13 @@
 import { sql } from "kysely";
 import { type Check, NAMED_OFFENDERS } from "#src/platform/database/check.ts";
 import type { Trx } from "#src/platform/database/database.ts";
+import { postgresIndexChecks } from "./search/drift-postgres.ts";
 
 type Sums = { item_id: number; counted: number; summed: number };
 
 /** The counters of a level are derived: from the ledger and from what is held open. */
 export const catalogueChecks: Check[] = [
+  ...postgresIndexChecks,
   {
     name: "stock: on_hand is the sum of its movements",
     find: (trx) => findWrongSums(trx, "on_hand", LEDGER_ON_HAND),

@@ -3,15 +3,17 @@ import { violates } from "#src/platform/database/errors.ts";
 import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
 import { isAllowed } from "#src/permissions.ts";
 import type { User } from "#src/platform/http/app.ts";
+import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { foreignOwner, ownerUnknown } from "./errors.ts";
+import { addItem } from "./item-writes.ts";
 import { withOwner } from "./owners.ts";
-import { insertItem, NOTHING_SAID } from "./repository.ts";
+import { NOTHING_SAID } from "./repository.ts";
 import type { Item, NewItem } from "./schemas.ts";
 
 /** Lists an item. It belongs to whoever lists it; only an admin may list one for somebody else (REQUIREMENTS K5). */
 export async function createItem(
   context: Context,
-  input: { user: User; item: NewItem; use: KeyUse | undefined },
+  input: { user: User; origin: Origin; item: NewItem; use: KeyUse | undefined },
 ): Promise<Answer<Item>> {
   const { user, use } = input;
   const { owner_id = user.id, ...said } = input.item;
@@ -19,7 +21,7 @@ export async function createItem(
   const fields = { ...NOTHING_SAID, ...said, owner_id, tracked: false };
   try {
     return await answerOnce(context, use, async (trx) => {
-      const item = await insertItem(trx, fields);
+      const item = await addItem(trx, input.origin, fields);
       return { status: 201, location: `/api/v1/items/${item.id}`, body: await withOwner(trx, item) };
     });
   } catch (error) {

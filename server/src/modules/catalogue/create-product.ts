@@ -3,7 +3,8 @@ import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/ide
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { productNotFound } from "./errors.ts";
-import { findProduct, insertItem, NOTHING_SAID } from "./repository.ts";
+import { addItem } from "./item-writes.ts";
+import { findProduct, findUnlistedProduct, NOTHING_SAID } from "./repository.ts";
 import type { NewProduct, Product } from "./schemas.ts";
 import { insertLevel, writeAdjustment } from "./stock-repository.ts";
 
@@ -16,13 +17,14 @@ export async function createProduct(
   const { name: title, stock = 0, ...said } = input.product;
   const fields = { ...NOTHING_SAID, ...said, title, owner_id: user.id, tracked: true };
   return await answerOnce(context, use, async (trx) => {
-    const { id: item_id } = await insertItem(trx, fields);
+    const { id: item_id } = await addItem(trx, origin, fields);
     await insertLevel(trx, item_id);
     const { correlation_id } = origin;
     if (stock > 0) {
       await writeAdjustment(trx, { item_id, delta: stock, reason: "first stock", user_id: user.id, correlation_id });
     }
-    const product = await findProduct(trx, item_id);
+    const isDraft = fields.status === "draft";
+    const product = await (isDraft ? findUnlistedProduct : findProduct)(trx, item_id);
     if (product === undefined) throw productNotFound();
     return { status: 201, location: `/api/v2/products/${item_id}`, body: product };
   });

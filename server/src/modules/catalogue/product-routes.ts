@@ -1,27 +1,29 @@
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
+import { isAllowed } from "#src/permissions.ts";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
+import { forbidden } from "#src/platform/http/errors.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
-import { adjustStock } from "./adjust-stock.ts";
+import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";
-import { productNotFound, skuTaken, stockInUse, stockTooLarge } from "./errors.ts";
-import { findProduct, type ItemFields, NOTHING_SAID, selectProducts } from "./repository.ts";
+import { productNotFound, skuTaken } from "./errors.ts";
+import { createItemReads } from "./item-reads.ts";
 import {
-  Category,
-  Movement,
-  NewProduct,
-  Product,
-  ProductChange,
-  ProductReplacement,
-  StockAdjustment,
-} from "./schemas.ts";
-import { selectMovements } from "./stock-repository.ts";
+  findProduct,
+  findUnlistedProduct,
+  hasTag,
+  type ItemFields,
+  NOTHING_SAID,
+  selectProducts,
+} from "./repository.ts";
+import { Category, ItemStatus, NewProduct, Product, ProductChange, ProductReplacement, Sku, Tag } from "./schemas.ts";
 
 const LIST: ListOptions = {
   columns: { id: "integer", name: "text", price_cents: "integer", created_at: "time", updated_at: "time" },
@@ -32,12 +34,14 @@ const ProductList = listQuery(LIST, {
   min_price_cents: Type.Optional(Money),
   max_price_cents: Type.Optional(Money),
   in_stock: Type.Optional(Type.Boolean()),
+  tag: Type.Optional(Tag),
+  sku: Type.Optional(Sku),
+  status: Type.Optional(ItemStatus),
 });
-const LEDGER: ListOptions = { columns: { id: "integer", created_at: "time" }, defaultSort: "-id" };
-const MovementList = listQuery(LEDGER, {});
 
 export async function productRoutes(app: App, context: Context): Promise<void> {
   const { db } = context;
+  const reads = createItemReads(context);
 
   app.get(
     "/api/v2/products",
@@ -46,12 +50,15 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "List products", querystring: ProductList, response: { 200: pageOf(Product) } },
     },
     async (request, reply) => {
-      const { category, min_price_cents, max_price_cents, in_stock } = request.query;
-      let rows = selectProducts(db);
+      const { category, min_price_cents, max_price_cents, in_stock, tag, sku, status = "active" } = request.query;
+      if (status !== "active" && !isAllowed("product.manage", requireUser(request))) throw forbidden();
+      let rows = selectProducts(db, status);
       if (category !== undefined) rows = rows.where("category", "=", category);
       if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
       if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
       if (in_stock !== undefined) rows = rows.where("in_stock", "=", in_stock);
+      if (tag !== undefined) rows = rows.where(hasTag(tag));
+      if (sku !== undefined) rows = rows.where("sku", "=", sku);
       return sendPage(request, reply, await readPage(db, LIST, request.query, rows));
     },
   );
@@ -63,9 +70,12 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "Read a product", params: IdParams, response: { 200: Product } },
     },
     async (request, reply) => {
-      const product = await findProduct(db, request.params.id);
-      if (product === undefined) throw productNotFound();
-      return sendVersioned(request, reply, product);
+      const product = await reads.product(request.params.id);
+      if (product !== undefined) return sendVersioned(request, reply, product);
+      const isStaff = isAllowed("product.manage", request.user);
+      const draft = isStaff ? await findUnlistedProduct(db, request.params.id) : undefined;
+      if (draft?.status !== "draft") throw productNotFound();
+      return sendVersioned(request, reply, draft);
     },
   );
 
@@ -83,7 +93,6 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   );
 
   productChangeRoutes(app, context);
-  stockRoutes(app, context);
 }
 
 function productChangeRoutes(app: App, context: Context): void {
@@ -101,7 +110,7 @@ function productChangeRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { name, ...fields } = request.body;
-      const input = { id: request.params.id, checkVersion: (version: number) => checkIfMatch(request, version) };
+      const input = changeOf(request);
       const change = { ...NOTHING_SAID, ...fields, title: name };
       const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
       return sendVersioned(request, reply, product);
@@ -116,7 +125,7 @@ function productChangeRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const { name, ...fields } = request.body;
-      const input = { id: request.params.id, checkVersion: (version: number) => checkIfMatch(request, version) };
+      const input = changeOf(request);
       const change = name === undefined ? fields : { ...fields, title: name };
       const product = await transact(context, (trx) => applyChange(trx, { ...input, change }));
       return sendVersioned(request, reply, product);
@@ -124,51 +133,17 @@ function productChangeRoutes(app: App, context: Context): void {
   );
 }
 
-function stockRoutes(app: App, context: Context): void {
-  const { db } = context;
-
-  app.post(
-    "/api/v2/products/:id/stock",
-    {
-      config: { permission: "stock.manage", idempotent: true, problems: [productNotFound, stockInUse, stockTooLarge] },
-      schema: {
-        summary: "Adjust the stock of a product",
-        params: IdParams,
-        body: StockAdjustment,
-        response: { 201: Movement },
-      },
-    },
-    async (request, reply) => {
-      const input = { item_id: request.params.id, ...request.body, user: requireUser(request), origin: request.origin };
-      return sendAnswer(reply, await adjustStock(context, { ...input, use: keyUse(request) }));
-    },
-  );
-
-  app.get(
-    "/api/v2/products/:id/movements",
-    {
-      config: { permission: "stock.manage", problems: [productNotFound] },
-      schema: {
-        summary: "List the stock movements of a product: the ledger",
-        params: IdParams,
-        querystring: MovementList,
-        response: { 200: pageOf(Movement) },
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params;
-      if ((await findProduct(db, id)) === undefined) throw productNotFound();
-      return sendPage(request, reply, await readPage(db, LEDGER, request.query, selectMovements(db, id)));
-    },
-  );
+function changeOf(request: FastifyRequest<{ Params: { id: number } }>) {
+  const { params, origin } = request;
+  return { id: params.id, origin, checkVersion: (version: number) => checkIfMatch(request, version) };
 }
 
 async function applyChange(
   trx: Trx,
-  input: { id: number; checkVersion: VersionCheck; change: Partial<ItemFields> },
+  input: { id: number; origin: Origin; checkVersion: VersionCheck; change: Partial<ItemFields> },
 ): Promise<Product> {
-  await changeProduct(trx, input);
-  const product = await findProduct(trx, input.id);
+  const { status } = await changeProduct(trx, input);
+  const product = await (status === "active" ? findProduct : findUnlistedProduct)(trx, input.id);
   if (product === undefined) throw productNotFound();
   return product;
 }

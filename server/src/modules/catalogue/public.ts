@@ -1,5 +1,7 @@
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { newOrigin, type Origin } from "#src/platform/telemetry/origin.ts";
 import { type Allocation, allocate, type StockLine, type StockRequest } from "./allocate.ts";
+import { announceAvailability, announceLowStock } from "./item-writes.ts";
 import {
   closeReservations,
   findPrices,
@@ -28,8 +30,21 @@ export async function reserveStock(trx: Trx, requests: StockRequest[]): Promise<
   const available = new Map(levels.map((level) => [level.item_id, level.on_hand - level.reserved]));
   const allocations = allocate(requests, available);
   const granted = requests.filter((_, index) => allocations[index]?.outcome === "reserved");
-  await writeReservations(trx, granted);
+  const taken = (await writeReservations(trx, granted)).map((level) => {
+    return { ...level, origin: lastOf(granted, level.item_id) };
+  });
+  await announceAvailability(
+    trx,
+    taken.filter((level) => level.available === 0),
+  );
+  await announceLowStock(trx, taken);
   return allocations;
+}
+
+/** Who took the last piece of an item. */
+function lastOf(granted: StockRequest[], item_id: number): Origin {
+  const takers = granted.filter(({ lines }) => lines.some((line) => line.item_id === item_id));
+  return takers.at(-1)?.origin ?? newOrigin();
 }
 
 /** What each of these orders holds open; an order that holds nothing is missing in the map. */
@@ -41,11 +56,19 @@ export async function listHeld(db: DbOrTrx, order_ids: number[]): Promise<Map<nu
  * Gives back what these orders hold; an order that holds nothing any more is left alone, so that it happens once.
  * Call it with the orders' rows locked.
  */
-export async function releaseStock(trx: Trx, orders: { order_id: number; correlation_id: string }[]): Promise<void> {
-  if (orders.length === 0) return;
+export async function releaseStock(
+  trx: Trx,
+  orders: { order_id: number; correlation_id: string; origin: Origin }[],
+): Promise<void> {
+  const [first] = orders;
+  if (first === undefined) return;
   await lockReservedLevels(
     trx,
     orders.map((order) => order.order_id),
   );
-  await closeReservations(trx, orders);
+  const back = await closeReservations(trx, orders);
+  await announceAvailability(
+    trx,
+    back.map((item_id) => ({ item_id, origin: first.origin })),
+  );
 }

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { violates } from "#src/platform/database/errors.ts";
 import type { ListPage } from "#src/platform/context.ts";
 import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
 import { skuTaken } from "./errors.ts";
 import type { Item, Product } from "./schemas.ts";
 
@@ -15,6 +16,7 @@ const ITEM_COLUMNS = [
   "tags",
   "sku",
   "tracked",
+  "status",
   "version",
   "created_at",
   "updated_at",
@@ -27,21 +29,56 @@ export function selectItems(db: DbOrTrx) {
   return db.selectFrom("items").select(ITEM_COLUMNS).where("status", "=", "active");
 }
 
-export function selectProducts(db: DbOrTrx) {
-  return db.selectFrom("products").selectAll();
+/** Items that are not on show: drafts, and what was archived, which only lists still tell of. */
+export function selectUnlistedItems(db: DbOrTrx) {
+  return db.selectFrom("items").select(ITEM_COLUMNS).where("status", "<>", "active");
 }
 
-export async function findItem(db: DbOrTrx, id: number): Promise<ItemRow | undefined> {
-  return await selectItems(db).where("id", "=", id).executeTakeFirst();
+export function selectProducts(db: DbOrTrx, status: Product["status"] = "active") {
+  return db.selectFrom("all_products").selectAll().$castTo<Product>().where("status", "=", status);
+}
+
+const FIND_ITEMS = `
+  SELECT ${ITEM_COLUMNS.join(", ")} FROM items WHERE id = ANY($1::bigint[]) AND status = 'active'`;
+
+/** Whether an item has this tag, as a condition that an index answers. */
+export function hasTag(tag: string) {
+  return sql<boolean>`tags @> ARRAY[${tag}]::text[]`;
+}
+
+/** Those of these items that are on show, in any order. */
+export async function findItems(db: DbOrTrx, ids: number[]): Promise<ItemRow[]> {
+  return await named<ItemRow>(db, "items_find", FIND_ITEMS, [ids]);
+}
+
+const FIND_PRODUCTS = "SELECT * FROM all_products WHERE id = ANY($1::bigint[]) AND status = 'active'";
+
+/** Those of these products that are on show, in any order. */
+export async function findProducts(db: DbOrTrx, ids: number[]): Promise<Product[]> {
+  return await named<Product>(db, "products_find", FIND_PRODUCTS, [ids]);
 }
 
 export async function findProduct(db: DbOrTrx, id: number): Promise<Product | undefined> {
   return await selectProducts(db).where("id", "=", id).executeTakeFirst();
 }
 
-/** Holds the row until the transaction ends, so that what was checked about it stays true. */
+/** Holds the row, whatever its status, until the transaction ends, so that what was checked about it stays true. */
 export async function lockItem(trx: Trx, id: number): Promise<ItemRow | undefined> {
-  return await selectItems(trx).where("id", "=", id).forNoKeyUpdate().executeTakeFirst();
+  return await trx.selectFrom("items").select(ITEM_COLUMNS).where("id", "=", id).forNoKeyUpdate().executeTakeFirst();
+}
+
+export async function findDraft(db: DbOrTrx, id: number): Promise<ItemRow | undefined> {
+  return await selectUnlistedItems(db).where("id", "=", id).where("status", "=", "draft").executeTakeFirst();
+}
+
+export async function findUnlistedProduct(db: DbOrTrx, id: number): Promise<Product | undefined> {
+  return await db
+    .selectFrom("all_products")
+    .selectAll()
+    .$castTo<Product>()
+    .where("id", "=", id)
+    .where("status", "<>", "active")
+    .executeTakeFirst();
 }
 
 export type ItemFields = {
@@ -51,6 +88,7 @@ export type ItemFields = {
   category: string | null;
   tags: string[];
   sku: string | null;
+  status: Item["status"];
 };
 
 /** What an item is when nothing else is said of it. */
@@ -60,6 +98,7 @@ export const NOTHING_SAID: Omit<ItemFields, "title"> = {
   category: null,
   tags: [],
   sku: null,
+  status: "active",
 };
 
 export async function insertItem(

@@ -4,7 +4,7 @@ import { named } from "#src/platform/database/statement.ts";
 import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { StockRequest } from "./allocate.ts";
 
-export type Level = { item_id: number; on_hand: number; reserved: number };
+export type Level = { item_id: number; on_hand: number; reserved: number; low_stock_threshold: number | null };
 
 export async function findPrices(db: DbOrTrx, ids: number[]) {
   return await named<{ id: number; name: string; price_cents: number }>(
@@ -20,7 +20,7 @@ export async function lockLevels(trx: Trx, item_ids: number[]): Promise<Level[]>
   return await named<Level>(
     trx,
     "stock_lock",
-    `SELECT item_id, on_hand, reserved FROM stock_levels
+    `SELECT item_id, on_hand, reserved, low_stock_threshold FROM stock_levels
      WHERE item_id = ANY($1::bigint[]) ORDER BY item_id ${isMutant("oversell") ? "" : "FOR NO KEY UPDATE"}`,
     [item_ids],
   );
@@ -37,12 +37,16 @@ export async function lockReservedLevels(trx: Trx, order_ids: number[]): Promise
   );
 }
 
-export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<void> {
+/** What a level is after something was taken from what was free. */
+export type Taken = { item_id: number; taken: number; available: number; low_stock_threshold: number | null };
+
+/** @returns the levels that changed, as they are now */
+export async function writeReservations(trx: Trx, requests: StockRequest[]): Promise<Taken[]> {
   const rows = requests.flatMap(({ order_id, correlation_id, lines }) =>
     lines.map(({ item_id, quantity }) => ({ order_id, correlation_id, item_id, quantity })),
   );
-  if (rows.length === 0) return;
-  await named(
+  if (rows.length === 0) return [];
+  return await named<Taken>(
     trx,
     "stock_reserve",
     `WITH taken AS (
@@ -56,7 +60,8 @@ export async function writeReservations(trx: Trx, requests: StockRequest[]): Pro
        SELECT item_id, 'reserved', quantity, order_id, correlation_id FROM taken
      )
      UPDATE stock_levels l SET reserved = ${isMutant("oversell") ? READ_BEFORE : "l.reserved"} + s.quantity
-     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM taken GROUP BY item_id) s WHERE l.item_id = s.item_id
+     RETURNING l.item_id, s.quantity AS taken, l.on_hand - l.reserved AS available, l.low_stock_threshold`,
     [
       rows.map((row) => row.order_id),
       rows.map((row) => row.item_id),
@@ -72,11 +77,12 @@ const RESERVE_AGAIN =
   "ON CONFLICT (order_id, item_id) DO UPDATE SET quantity = reservations.quantity + excluded.quantity";
 const READ_BEFORE = "(SELECT b.reserved FROM stock_levels b WHERE b.item_id = s.item_id)";
 
+/** @returns the items of which nothing had been free, and now something is */
 export async function closeReservations(
   trx: Trx,
   orders: { order_id: number; correlation_id: string }[],
-): Promise<void> {
-  await named(
+): Promise<number[]> {
+  const levels = await named<{ item_id: number; was_sold_out: boolean }>(
     trx,
     "stock_release",
     `WITH closing AS (
@@ -90,9 +96,11 @@ export async function closeReservations(
        SELECT item_id, 'released', -quantity, order_id, correlation_id FROM freed
      )
      UPDATE stock_levels l SET reserved = l.reserved - s.quantity
-     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM freed GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM freed GROUP BY item_id) s WHERE l.item_id = s.item_id
+     RETURNING l.item_id, l.on_hand - l.reserved = s.quantity AS was_sold_out`,
     [orders.map((order) => order.order_id), orders.map((order) => order.correlation_id)],
   );
+  return levels.filter((level) => level.was_sold_out).map((level) => level.item_id);
 }
 
 export async function listOpenReservations(db: DbOrTrx, order_ids: number[]) {
@@ -157,4 +165,17 @@ export async function wasReserved(trx: Trx, item_id: number): Promise<boolean> {
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
+}
+
+/** The level of a product, whatever its status; undefined for what is not sold from stock. */
+export async function findLevel(db: DbOrTrx, item_id: number): Promise<Level | undefined> {
+  return await db
+    .selectFrom("stock_levels")
+    .select(["item_id", "on_hand", "reserved", "low_stock_threshold"])
+    .where("item_id", "=", item_id)
+    .executeTakeFirst();
+}
+
+export async function setLowStockThreshold(db: DbOrTrx, item_id: number, threshold: number | null): Promise<void> {
+  await db.updateTable("stock_levels").set({ low_stock_threshold: threshold }).where("item_id", "=", item_id).execute();
 }

@@ -19,9 +19,11 @@ export async function cancelOrder(context: Context, input: { id: number; user: U
     const [order] = await lockOrders(trx, [input.id]);
     if (order === undefined || !maySee(input.user, order)) throw orderNotFound();
     if (!mayBecome(order.status, "cancelled")) throw notCancellable({ detail: `the order is ${order.status}` });
-    const { correlation_id } = input.origin;
-    if (!isMutant("release_lost_on_cancel")) await releaseStock(trx, [{ order_id: order.id, correlation_id }]);
-    if (isMutant("release_twice")) await releaseStock(trx, [{ order_id: order.id, correlation_id }]);
+    const { origin } = input;
+    const { correlation_id } = origin;
+    const released = [{ order_id: order.id, correlation_id, origin }];
+    if (!isMutant("release_lost_on_cancel")) await releaseStock(trx, released);
+    if (isMutant("release_twice")) await releaseStock(trx, released);
     await moveOrders(trx, [{ order, status: "cancelled", actor_id: input.user.id, correlation_id }]);
     const cancelled = await findOrder(trx, order.id);
     if (cancelled === undefined) throw orderNotFound();

@@ -241,7 +241,7 @@ test("the worker's messages carry the correlation id of the request into history
   await order(buyer, [[kettle, 1]], { "x-correlation-id": "journey-1" });
   await shop.drained();
   const traces = await Promise.all([
-    shop.db.selectFrom("outbox").select("correlation_id").execute(),
+    shop.db.selectFrom("outbox").select("correlation_id").where("topic", "=", "order.placed").execute(),
     shop.db.selectFrom("order_events").select("correlation_id").execute(),
     shop.db.selectFrom("stock_movements").select("correlation_id").where("kind", "=", "reserved").execute(),
   ]);

@@ -3,6 +3,7 @@ import type { Trx } from "#src/platform/database/database.ts";
 import { failpoint } from "#src/platform/faults/failpoint.ts";
 import { isMutant } from "#src/platform/faults/mutant.ts";
 import type { Message } from "#src/platform/messaging/event.ts";
+import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import { listStockLines, lockOrders, type Move, moveOrders } from "./repository.ts";
 import { repriceOrders } from "./reprice-orders.ts";
 import { mayBecome } from "./transitions.ts";
@@ -23,9 +24,13 @@ export async function reserveOrders(trx: Trx, messages: Placed[]): Promise<void>
     trx,
     waiting.map((order) => order.id),
   );
+  const origins = new Map(taken.map(({ payload, origin }) => [payload.order_id, origin]));
   const allocations = await reserveStock(
     trx,
-    waiting.map(({ id, correlation_id }) => ({ order_id: id, correlation_id, lines: lines.get(id) ?? [] })),
+    waiting.map(({ id, correlation_id }) => {
+      const origin = origins.get(id) ?? newOrigin({ correlation_id });
+      return { order_id: id, correlation_id, origin, lines: lines.get(id) ?? [] };
+    }),
   );
   const moves = waiting.map((order, index): Move => {
     const outcome = allocations[index]?.outcome;

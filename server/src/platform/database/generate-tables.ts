@@ -28,7 +28,10 @@ const TYPES: Record<string, string> = {
 };
 
 // PostgreSQL calls every column of a view nullable. These views promise more; any other is taken at its word.
-const NULLABLE_IN_VIEW: Record<string, string[]> = { products: ["category", "sku"] };
+const NULLABLE_IN_VIEW: Record<string, string[]> = {
+  products: ["category", "sku"],
+  all_products: ["category", "sku"],
+};
 
 type Column = {
   table_name: string;

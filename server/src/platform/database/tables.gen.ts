@@ -7,6 +7,23 @@ export type JsonWithDefault = ColumnType<unknown, string | undefined, string>;
 /** A column of a view: readable, never writable. */
 export type ReadOnly<T> = ColumnType<T, never, never>;
 
+export interface AllProducts {
+  id: ReadOnly<number>;
+  owner_id: ReadOnly<number>;
+  name: ReadOnly<string>;
+  description: ReadOnly<string>;
+  price_cents: ReadOnly<number>;
+  category: ReadOnly<string | null>;
+  tags: ReadOnly<string[]>;
+  sku: ReadOnly<string | null>;
+  available: ReadOnly<number>;
+  in_stock: ReadOnly<boolean>;
+  version: ReadOnly<number>;
+  created_at: ReadOnly<string>;
+  updated_at: ReadOnly<string>;
+  status: ReadOnly<string>;
+}
+
 export interface AuditLog {
   id: GeneratedAlways<number>;
   action: string;
@@ -16,6 +33,12 @@ export interface AuditLog {
   correlation_id: string;
   details: JsonWithDefault;
   occurred_at: Generated<string>;
+}
+
+export interface CacheEpoch {
+  one: Generated<boolean>;
+  epoch: Generated<number>;
+  nonce: Generated<string>;
 }
 
 export interface Deliveries {
@@ -47,6 +70,21 @@ export interface IdempotencyKeys {
   created_at: Generated<string>;
 }
 
+export interface ItemSearch {
+  item_id: number;
+  title: string;
+  sort_title: string;
+  category: string | null;
+  tags: string[];
+  sku: string | null;
+  price_cents: number;
+  created_at: string;
+  version: number;
+  terms: string[];
+  document: string;
+  indexed_at: Generated<string>;
+}
+
 export interface Items {
   id: Generated<number>;
   owner_id: number;
@@ -56,7 +94,7 @@ export interface Items {
   category: string | null;
   tags: Generated<string[]>;
   sku: string | null;
-  status: Generated<"active" | "archived">;
+  status: Generated<"draft" | "active" | "archived">;
   tracked: Generated<boolean>;
   version: Generated<number>;
   created_at: Generated<string>;
@@ -124,6 +162,33 @@ export interface Outbox {
   occurred_at: Generated<string>;
 }
 
+export interface ProductImportLines {
+  id: GeneratedAlways<number>;
+  import_id: number;
+  line: number;
+  sku: string;
+  product: Json;
+  outcome: "waiting" | "created" | "updated" | "unchanged" | "refused";
+  message: string | null;
+  item_id: number | null;
+}
+
+export interface ProductImports {
+  id: GeneratedAlways<number>;
+  user_id: number;
+  status: "queued" | "running" | "done" | "failed";
+  total: number;
+  done: Generated<number>;
+  created: Generated<number>;
+  updated: Generated<number>;
+  unchanged: Generated<number>;
+  refused: Generated<number>;
+  detail: string | null;
+  correlation_id: string;
+  created_at: Generated<string>;
+  finished_at: string | null;
+}
+
 export interface Products {
   id: ReadOnly<number>;
   owner_id: ReadOnly<number>;
@@ -164,6 +229,14 @@ export interface Reservations {
   closed_at: string | null;
 }
 
+export interface SearchTerms {
+  term: string;
+  stem: string;
+  spelling: string;
+  items: number;
+  rests: string[];
+}
+
 export interface Sessions {
   id: Generated<string>;
   user_id: number;
@@ -180,6 +253,7 @@ export interface StockLevels {
   item_id: number;
   on_hand: Generated<number>;
   reserved: Generated<number>;
+  low_stock_threshold: number | null;
 }
 
 export interface StockMovements {
@@ -217,10 +291,13 @@ export interface Users {
 }
 
 export interface Tables {
+  all_products: AllProducts;
   audit_log: AuditLog;
+  cache_epoch: CacheEpoch;
   deliveries: Deliveries;
   delivery_failures: DeliveryFailures;
   idempotency_keys: IdempotencyKeys;
+  item_search: ItemSearch;
   items: Items;
   mails: Mails;
   one_time_tokens: OneTimeTokens;
@@ -228,10 +305,13 @@ export interface Tables {
   order_items: OrderItems;
   orders: Orders;
   outbox: Outbox;
+  product_import_lines: ProductImportLines;
+  product_imports: ProductImports;
   products: Products;
   rate_limits: RateLimits;
   refresh_tokens: RefreshTokens;
   reservations: Reservations;
+  search_terms: SearchTerms;
   sessions: Sessions;
   stock_levels: StockLevels;
   stock_movements: StockMovements;

@@ -1,3 +1,4 @@
+import type { Cache, Change } from "#src/platform/cache/cache.ts";
 import { failpoint } from "#src/platform/faults/failpoint.ts";
 import type { Db, Trx } from "./database.ts";
 import { isOutdatedPlan } from "./errors.ts";
@@ -7,6 +8,8 @@ export type TransactContext = {
   db: Db;
   /** Called after a commit with the topics that were published in it; must not throw. */
   wake(topics: ReadonlySet<string>): void;
+  /** what has to be told of changes; absent: nothing is cached */
+  cache?: Pick<Cache, "changing">;
 };
 
 const topicsOf = new WeakMap<Trx, Set<string>>();
@@ -16,6 +19,15 @@ export function wakeAfterCommit(trx: Trx, topic: string): void {
   const topics = topicsOf.get(trx);
   if (topics === undefined) topicsOf.set(trx, new Set([topic]));
   else topics.add(topic);
+}
+
+const changedOf = new WeakMap<Trx, Set<string>>();
+
+/** Notes that this transaction changes what these keys of the cache show; once it is answered, nobody is shown the old. */
+export function forgetAtCommit(trx: Trx, keys: string[]): void {
+  const known = changedOf.get(trx);
+  if (known === undefined) changedOf.set(trx, new Set(keys));
+  else for (const key of keys) known.add(key);
 }
 
 type LateWrite = (trx: Trx) => Promise<void>;
@@ -47,14 +59,24 @@ export async function transact<T>(context: TransactContext, work: (trx: Trx) => 
 async function transactOnce<T>(context: TransactContext, work: (trx: Trx) => Promise<T>): Promise<T> {
   let topics: ReadonlySet<string> | undefined;
   let late: LateWrite[] = [];
-  const result = await context.db.transaction().execute(async (trx) => {
-    const value = await work(trx);
-    topics = topicsOf.get(trx);
-    late = lateOf.get(trx) ?? [];
-    await failpoint("transaction.before_commit");
-    return value;
-  });
+  let change: Change | undefined;
+  let result: T;
+  try {
+    result = await context.db.transaction().execute(async (trx) => {
+      const value = await work(trx);
+      topics = topicsOf.get(trx);
+      late = lateOf.get(trx) ?? [];
+      const keys = changedOf.get(trx);
+      if (keys !== undefined) change = await context.cache?.changing(trx, keys);
+      await failpoint("transaction.before_commit");
+      return value;
+    });
+  } catch (error) {
+    await change?.failed();
+    throw error;
+  }
   await failpoint("transaction.after_commit");
+  await change?.committed();
   for (const write of late) await context.db.transaction().execute(write);
   if (topics !== undefined) context.wake(topics);
   return result;

@@ -47,6 +47,8 @@ declare module "fastify" {
     form?: boolean;
     /** acts on something that has no version, so that no `If-Match` can be asked for */
     unversioned?: true;
+    /** takes `text/csv` and nothing else; the handler gets the text */
+    csv?: boolean;
     /** answers for as long as the client listens, so the deadline of an answer does not hold */
     endless?: boolean;
     /** what it can answer with beyond the problems that follow from its permission and input; for the documentation */

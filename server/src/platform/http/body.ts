@@ -15,12 +15,15 @@ const CHARSET = /;\s*charset="?([^";\s]+)/i;
 
 /**
  * Replaces Fastify's lenient parsers: JSON as described at `parseJson`; forms where a route has `config.form`, which is
- * the login that OAuth 2 clients use. Anything else is 415.
+ * the login that OAuth 2 clients use; CSV where it has `config.csv`. Anything else is 415.
  */
 export function installBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
     attempt(done, () => readJson(request, body as Buffer));
+  });
+  app.addContentTypeParser("text/csv", { parseAs: "buffer" }, (request, body, done) => {
+    attempt(done, () => readCsv(request, body as Buffer));
   });
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "buffer" }, (request, body, done) => {
     attempt(done, () => readForm(request, body as Buffer));
@@ -28,6 +31,7 @@ export function installBodyParsers(app: FastifyInstance): void {
 }
 
 function readJson(request: FastifyRequest, body: Buffer): unknown {
+  if (request.routeOptions.config.csv === true) throw wrongType();
   requireUtf8(request);
   // Clients that always say "JSON" send nothing along with a POST that takes nothing.
   if (body.length === 0 && request.routeOptions.schema?.body === undefined) return undefined;
@@ -38,6 +42,15 @@ function readForm(request: FastifyRequest, body: Buffer): Record<string, string>
   if (request.routeOptions.config.form !== true) throw wrongType();
   requireUtf8(request);
   return parseForm(body);
+}
+
+function readCsv(request: FastifyRequest, body: Buffer): string {
+  if (request.routeOptions.config.csv !== true) throw wrongType();
+  requireUtf8(request);
+  const text = decode(body);
+  const mistake = mistakeInText(text);
+  if (mistake !== undefined) throw badRequest({ detail: mistake });
+  return text;
 }
 
 function requireUtf8(request: FastifyRequest): void {

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import type { Body } from "#src/platform/cache/cache.ts";
 import { badRequest, stale } from "./errors.ts";
 
 const HASH_LENGTH = 16;
@@ -10,19 +11,28 @@ export const IF_MATCH_PATTERN = String.raw`^(?:\*|${TAG_SOURCE}(?:[\t ]*,[\t ]*$
 const IF_MATCH = new RegExp(IF_MATCH_PATTERN);
 
 /**
- * Sends a single resource with `ETag: "<version>-<hash of the body>"`, or 304 when the client has just this one.
+ * Gives a serialised resource its tag: `"<version>-<hash of the body>"`.
  * The hash is there because a body may change without its version, as a product's availability does.
  */
+export function versionedBody(text: string, version: number): Body {
+  const bytes = Buffer.from(text);
+  return { bytes, etag: `"${version}-${hash("sha1", bytes, "base64url").slice(0, HASH_LENGTH)}"` };
+}
+
+/** Sends a single resource with its `ETag`, or 304 when the client has just this one. */
 export function sendVersioned(
   request: FastifyRequest,
   reply: FastifyReply,
   resource: { version: number },
 ): FastifyReply {
-  const body = reply.serialize(resource) as string;
-  const etag = `"${resource.version}-${hash("sha1", body, "base64url").slice(0, HASH_LENGTH)}"`;
+  return sendBody(request, reply, versionedBody(reply.serialize(resource) as string, resource.version));
+}
+
+/** Sends a body that has its tag already, or 304. */
+export function sendBody(request: FastifyRequest, reply: FastifyReply, { bytes, etag }: Body): FastifyReply {
   reply.header("etag", etag).header("cache-control", request.user === undefined ? "no-cache" : "private, no-cache");
   if (knows(request.headers["if-none-match"], etag)) return reply.code(304).send();
-  return reply.type("application/json; charset=utf-8").send(body);
+  return reply.type("application/json; charset=utf-8").send(bytes);
 }
 
 /**

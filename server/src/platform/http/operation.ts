@@ -63,6 +63,7 @@ export function describeOperation(schema: FastifySchema | undefined, route: Rout
       ? { security: security ?? [] }
       : { security: [{ bearer: [] }, { password: [] }] }),
     ...(route.config?.form === true && { consumes: ["application/x-www-form-urlencoded", "application/json"] }),
+    ...(route.config?.csv === true && { consumes: ["text/csv"] }),
     ...(querystring !== undefined && { querystring: withOptionalDefaults(querystring as ObjectSchema) }),
     headers: headers ?? { type: "object", properties: requestHeaders(route) },
     response: responsesOf(route),

@@ -13,12 +13,12 @@ export const MAX_LIMIT = 100;
 export const MAX_SKIP = 100_000;
 /** Up to here a total is counted; above, counting would cost more than the page. */
 export const MAX_COUNTED = 10_000;
-const MAX_CURSOR_LENGTH = 6_000;
+export const MAX_CURSOR_LENGTH = 6_000;
 const MAX_CURSOR_TEXT = 1_000;
 const CHECKSUM_LENGTH = 8;
 
 /** What a column holds; cursors carry its values as PostgreSQL writes them, a Date would lose the microseconds. */
-type ColumnKind = "integer" | "time" | "text" | "uuid";
+export type ColumnKind = "integer" | "time" | "text" | "uuid";
 const KINDS: Record<ColumnKind, RegExp> = {
   integer: /^-?\d{1,16}$/,
   time: /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z$/,
@@ -133,22 +133,38 @@ function after(terms: Term[], values: string[]) {
 
 function formatCursor(sort: string, terms: Term[], row: object): string {
   const values = terms.map(({ column }) => String((row as Record<string, unknown>)[column]));
-  const content = Buffer.from(JSON.stringify([sort, ...values])).toString("base64url");
+  return writeCursor([sort, ...values]);
+}
+
+/** An opaque cursor that carries these texts; for lists that `readPage` does not read. */
+export function writeCursor(texts: string[]): string {
+  const content = Buffer.from(JSON.stringify(texts)).toString("base64url");
   return `${content}.${checksum(content)}`;
 }
 
-function parseCursor(cursor: string, sort: string, terms: Term[], options: ListOptions): string[] {
+/**
+ * The texts that a cursor carries. Anybody can make one up: what they say must be checked like any input.
+ * @throws badCursor (400) for one that is damaged, or carries another number of texts
+ */
+export function readCursor(cursor: string, length: number): string[] {
   const [content = "", sum] = cursor.split(".");
   if (sum !== checksum(content)) throw badCursor();
   const parsed = parseContent(content);
-  if (!Array.isArray(parsed) || parsed.length !== terms.length + 1) throw badCursor();
-  const [cursorSort, ...values] = parsed as unknown[];
-  if (cursorSort !== sort) throw badCursor({ detail: "the cursor belongs to another sort" });
-  return values.map((value, index) => {
-    const kind = options.columns[terms[index]?.column ?? ""] ?? "text";
-    if (typeof value === "string" && value.length <= MAX_CURSOR_TEXT && isOfKind(kind, value)) return value;
+  if (!Array.isArray(parsed) || parsed.length !== length) throw badCursor();
+  const texts = parsed as unknown[];
+  return texts.map((text) => {
+    if (typeof text === "string" && text.length <= MAX_CURSOR_TEXT && isOfKind("text", text)) return text;
     throw badCursor();
   });
+}
+
+function parseCursor(cursor: string, sort: string, terms: Term[], options: ListOptions): string[] {
+  const [cursorSort, ...values] = readCursor(cursor, terms.length + 1);
+  if (cursorSort !== sort) throw badCursor({ detail: "the cursor belongs to another sort" });
+  values.forEach((value, index) => {
+    if (!isOfKind(options.columns[terms[index]?.column ?? ""] ?? "text", value)) throw badCursor();
+  });
+  return values;
 }
 
 // The checksum finds accidents, it is no secret: whoever makes up a cursor must still get 400 and no database error.
@@ -160,7 +176,8 @@ function parseContent(content: string): unknown {
   }
 }
 
-function isOfKind(kind: ColumnKind, value: string): boolean {
+/** Whether a text is what a cursor carries of such a column, so that PostgreSQL can read it. */
+export function isOfKind(kind: ColumnKind, value: string): boolean {
   if (!KINDS[kind].test(value)) return false;
   // February has no 30th; a Date would silently make March of it.
   return kind !== "time" || new Date(value).toISOString().startsWith(value.slice(0, 10));

@@ -15,6 +15,7 @@ import {
 } from "./deliveries.ts";
 import type { Subscription } from "./event.ts";
 import type { MessagingMetrics } from "./metrics.ts";
+import { Postponed } from "./postponed.ts";
 import { POLL_MS, type Transport } from "./transport.ts";
 
 export type ConsumerContext = TransactContext & {
@@ -45,16 +46,20 @@ export function runConsumer(context: ConsumerContext, subscription: Subscription
 
   const fresh = loop(freshTurn, async () => {
     const claimed = await claimFresh(context.db, consumer, maxBatch, context.leaseMs);
-    if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
     if (claimed.length === 0) await freshTurn.next();
+    else await rest(freshTurn, await work(context, subscription, claimed, stop.signal));
   });
   // A wake-up tells of new messages: what was tried before is looked for at its own pace.
   const retried = loop(retryTurn, async () => {
     const buried = await buryExhausted(context, subscription);
     const claimed = await claimRetried(context.db, subscription, context.leaseMs);
-    if (claimed.length > 0) await work(context, subscription, claimed, stop.signal);
+    if (claimed.length > 0) await rest(retryTurn, await work(context, subscription, claimed, stop.signal));
     if (!buried && claimed.length === 0) await retryTurn.pause(POLL_MS);
   });
+
+  async function rest(turn: Turn, restMs: number): Promise<void> {
+    if (restMs > 0) await turn.pause(restMs);
+  }
 
   async function loop(turn: Turn, step: () => Promise<void>): Promise<void> {
     while (!stop.signal.aborted) {
@@ -109,12 +114,13 @@ function newTurn(): Turn {
   };
 }
 
+/** @returns how long to rest, in ms, because what the handler needs is away; else 0 */
 async function work(
   context: ConsumerContext,
   subscription: Subscription,
   deliveries: Delivery[],
   stopping: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const { consumer } = subscription;
   const held = new Set(deliveries);
   const renewal = setInterval(() => {
@@ -127,17 +133,18 @@ async function work(
     if ((await failpoint("worker.after_claim")) === "duplicate")
       await transact(context, (trx) => subscription.handle(trx, deliveries, context.work));
     const ready = await act(context, subscription, held);
-    if (ready.length === 0) return;
+    if (ready.length === 0) return 0;
     const refused = await attempt(context, subscription, ready);
-    if (refused === undefined) return;
+    if (refused === undefined) return 0;
+    if (refused.error instanceof Postponed) return await postpone(context, consumer, held, refused.error);
     const [only, ...others] = ready;
     if (only !== undefined && others.length === 0) {
       held.clear();
       await fail(context, subscription, only, refused.error);
-      return;
+      return 0;
     }
     context.log.warn({ err: refused.error, consumer, batch: ready.length }, "a batch failed; trying one by one");
-    await workAlone(context, subscription, held, stopping);
+    return await workAlone(context, subscription, held, stopping);
   } finally {
     clearInterval(renewal);
   }
@@ -173,18 +180,36 @@ async function workAlone(
   subscription: Subscription,
   held: Set<Delivery>,
   stopping: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   for (const delivery of held) {
     if (stopping.aborted) {
       await giveBack(context.db, subscription.consumer, [...held]);
       held.clear();
-      return;
+      return 0;
     }
     const refused = await attempt(context, subscription, [delivery]);
+    if (refused?.error instanceof Postponed) {
+      return await postpone(context, subscription.consumer, held, refused.error);
+    }
     // Before the failure is noted: a renewal after it would put the lease in place of the backoff.
     held.delete(delivery);
     if (refused !== undefined) await fail(context, subscription, delivery, refused.error);
   }
+  return 0;
+}
+
+async function postpone(
+  context: ConsumerContext,
+  consumer: string,
+  held: Set<Delivery>,
+  reason: Postponed,
+): Promise<number> {
+  const deliveries = [...held];
+  // Before they are given back: a renewal after it would put the lease in place of the delay.
+  held.clear();
+  await giveBack(context.db, consumer, deliveries, reason.delayMs);
+  context.log.info({ err: reason, consumer, batch: deliveries.length, delay_ms: reason.delayMs }, "postponed");
+  return reason.delayMs;
 }
 
 async function attempt(

@@ -74,9 +74,13 @@ export async function renewLease(db: Db, consumer: string, deliveries: Delivery[
   await named(db, "deliveries_renew", RENEW_LEASE, [consumer, ...fences(deliveries), leaseMs]);
 }
 
-/** Gives claimed deliveries back untried, for a worker that is asked to stop: they are due at once. */
-export async function giveBack(db: Db, consumer: string, deliveries: Delivery[]): Promise<void> {
-  if (deliveries.length > 0) await named(db, "deliveries_give_back", GIVE_BACK, [consumer, ...fences(deliveries)]);
+/**
+ * Gives claimed deliveries back untried, for a worker that is asked to stop, or that can't work now.
+ * @param delayMs until they are due again
+ */
+export async function giveBack(db: Db, consumer: string, deliveries: Delivery[], delayMs = 0): Promise<void> {
+  if (deliveries.length === 0) return;
+  await named(db, "deliveries_give_back", GIVE_BACK, [consumer, ...fences(deliveries), delayMs]);
 }
 
 /**
@@ -160,7 +164,7 @@ const RENEW_LEASE = `
   FROM unnest($2::bigint[], $3::int[]) AS f (message_id, attempt) WHERE ${MINE}`;
 
 const GIVE_BACK = `
-  UPDATE deliveries d SET attempts = d.attempts - 1, due_at = now()
+  UPDATE deliveries d SET attempts = d.attempts - 1, due_at = now() + $4::float8 * interval '1 millisecond'
   FROM unnest($2::bigint[], $3::int[]) AS f (message_id, attempt) WHERE ${MINE}`;
 
 const NOTE_FAILURE = `

@@ -14,6 +14,7 @@ import { claimFresh, claimRetried, MAX_ATTEMPTS, markHandled } from "./deliverie
 import { defineEvent, type Message, subscribe } from "./event.ts";
 import { createMessagingMetrics } from "./metrics.ts";
 import { createPostgresTransport } from "./postgres-transport.ts";
+import { Postponed } from "./postponed.ts";
 import { publish, registerSubscriptions } from "./publish.ts";
 
 const LEASE_MS = 1_000;
@@ -180,6 +181,24 @@ test("a stopped consumer finishes what it has begun and gives back what it has n
   await draining;
   expect(await queue.count("deliveries", "handled_at")).toBe(1);
   expect((await claimFresh(queue.db, "first", BATCH, LEASE_MS)).map((one) => one.attempt)).toEqual([1, 1]);
+});
+
+test("while what a handler needs is away its messages wait, however often they are tried, and then all take effect", async () => {
+  await using queue = await startQueue(["first"]);
+  let away = true;
+  let tried = 0;
+  await queue.publish([1, 2, 3]);
+  queue.consume("first", async (trx, messages) => {
+    tried += 1;
+    if (away) throw new Postponed("the engine is away", { delayMs: 20 });
+    await queue.effect(trx, messages);
+  });
+  await until(() => tried > 2 * MAX_ATTEMPTS);
+  expect(await queue.count("delivery_failures")).toBe(0);
+  away = false;
+  await queue.drained();
+  expect(await queue.effects()).toEqual([1, 2, 3]);
+  expect(await queue.count("deliveries", "dead_at")).toBe(0);
 });
 
 type Handle = (trx: Trx, messages: Counted[]) => Promise<void>;

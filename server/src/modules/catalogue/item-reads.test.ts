@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { type Client, startApp, type TestApp } from "#test/app.ts";
+import { until } from "#test/until.ts";
+import { createItemReads } from "./item-reads.ts";
+
+const ITEMS = 102;
+
+test("a page takes the same number of statements whatever its size, filters, sort and place", async () => {
+  await using shop = await startApp({ worker: false });
+  await fill(shop);
+  const cursor = String((await shop.anonymous.get("/api/v1/items?limit=1")).body["next_cursor"]);
+  const counts: Record<string, number[]> = {};
+  const queries = ["", "&sort=-price_cents,created_at", "&category=garden", "&skip=1", `&cursor=${cursor}`];
+  for (const path of ["/api/v1/items", "/api/v2/products"]) {
+    for (const query of queries) {
+      if (path.endsWith("products") && query.includes("cursor")) continue;
+      counts[path + query.replace(/cursor=.*/, "cursor")] = await countBoth(shop, `${path}?`, query);
+    }
+  }
+  expect(counts).toEqual({
+    "/api/v1/items": [3, 3],
+    "/api/v1/items&sort=-price_cents,created_at": [3, 3],
+    "/api/v1/items&category=garden": [3, 3],
+    "/api/v1/items&skip=1": [3, 3],
+    "/api/v1/items&cursor": [2, 2],
+    "/api/v2/products": [2, 2],
+    "/api/v2/products&sort=-price_cents,created_at": [2, 2],
+    "/api/v2/products&category=garden": [2, 2],
+    "/api/v2/products&skip=1": [2, 2],
+  });
+});
+
+test("one item takes two statements when it is not cached and none when it is; one product takes one", async () => {
+  await using shop = await startApp({ worker: false });
+  const { items, products } = await fill(shop);
+  await warm(shop, items[0] ?? 0);
+  const item = `/api/v1/items/${items[1]}`;
+  expect(await statementsOf(shop, () => shop.anonymous.get(item))).toBe(2);
+  expect(await statementsOf(shop, () => shop.anonymous.get(item))).toBe(0);
+  expect(await statementsOf(shop, () => shop.anonymous.get("/api/v1/items/999999"))).toBe(1);
+  expect(await statementsOf(shop, () => shop.anonymous.get("/api/v1/items/999999"))).toBe(0);
+  expect(await statementsOf(shop, () => shop.anonymous.get(`/api/v2/products/${products[0]}`))).toBe(1);
+});
+
+test("a hundred readers of as many items or products share their statements, and each gets his own", async () => {
+  await using shop = await startApp({ worker: false });
+  const { items, products } = await fill(shop);
+  const reads = createItemReads(shop.context);
+  const read = async (ids: number[], one: (id: number) => Promise<{ id: number } | undefined>) => {
+    const found = await Promise.all([...ids, 999_999].map(one));
+    expect(found.map((row) => row?.id)).toEqual([...ids, undefined]);
+  };
+  expect(await statementsOf(shop, () => read(items, reads.item))).toBe(2);
+  expect(await statementsOf(shop, () => read(products, reads.product))).toBe(1);
+});
+
+test("a page that was asked for after a change was answered shows it, however many ask for the same page", async () => {
+  await using shop = await startApp({ worker: false });
+  const owner = await shop.signUp();
+  const { id } = (await owner.post("/api/v1/items", { title: "0" })).body;
+  const crowd = new AbortController();
+  const crowded = Promise.all(
+    Array.from({ length: 20 }, async () => {
+      while (!crowd.signal.aborted) await shop.anonymous.get("/api/v1/items");
+    }),
+  );
+  for (let turn = 1; turn <= 50; turn += 1) {
+    await owner.patch(`/api/v1/items/${String(id)}`, { title: String(turn) });
+    const { data } = (await shop.anonymous.get("/api/v1/items")).body as { data: { title: string }[] };
+    expect(data[0]?.title).toBe(String(turn));
+  }
+  crowd.abort();
+  await crowded;
+});
+
+async function countBoth(shop: TestApp, path: string, query: string): Promise<number[]> {
+  const counts: number[] = [];
+  for (const limit of [1, 100]) {
+    const statements = await statementsOf(shop, async () => {
+      const { body } = await shop.anonymous.get(`${path}limit=${limit}${query}`);
+      expect(body["data"]).toHaveLength(limit);
+    });
+    counts.push(statements);
+  }
+  return counts;
+}
+
+/** What goes on in the background must be over: writes wake the consumers, and tell the other processes. */
+async function statementsOf(shop: TestApp, work: () => Promise<unknown>): Promise<number> {
+  let quiet = -1;
+  await until(() => {
+    const before = quiet;
+    quiet = shop.statements();
+    return quiet === before;
+  });
+  const before = shop.statements();
+  await work();
+  return shop.statements() - before;
+}
+
+async function fill(shop: TestApp): Promise<{ items: number[]; products: number[] }> {
+  const staff = await shop.signUp("staff");
+  const make = async (seller: Client, path: string, body: object) =>
+    await Promise.all(
+      Array.from({ length: ITEMS }, async (_, n) =>
+        Number((await seller.post(path, { ...body, price_cents: n, category: "garden" })).body["id"]),
+      ),
+    );
+  const items = await make(staff, "/api/v1/items", { title: "Pot" });
+  const products = await make(staff, "/api/v2/products", { name: "Kettle", stock: 3 });
+  return { items, products };
+}
+
+/** Until the cache hears the others' changes it takes nothing from itself. */
+async function warm(shop: TestApp, id: number): Promise<void> {
+  await until(async () => {
+    await shop.anonymous.get(`/api/v1/items/${id}`);
+    return shop.context.cache.counts.hit > 0;
+  });
+}
