@@ -152,21 +152,19 @@ Then("a mail tells {person} that the password was changed", async function (this
 });
 
 Then(
-  "{person} has {int} mails with a link for a new password and no more",
-  async function (this: Shop, name: string, count: number) {
-    const { email } = this.person(name);
-    // The link of the welcome is one more.
-    const expected = count + 1;
-    await eventually(MAIL_WITHIN_MS, async () => {
-      const { length } = await linksTo(this, email);
-      if (length !== expected) throw fault(this.exchanges.at(-1), `${name} has ${length} mails with a link`);
-    });
+  "{person} gets at most {int} mails with a link for a new password",
+  async function (this: Shop, name: string, most: number) {
     // Mails of a later customer come after those that are late: when that one is there, no more will come.
     const late = newcomer("Late");
     succeeded(await send(this, undefined, "POST /api/v1/users/register", { json: registrationOf(late) }));
     await eventually(MAIL_WITHIN_MS, () => welcomed(this, late.email, late.name));
-    const { length } = await linksTo(this, email);
-    if (length !== expected) throw fault(this.exchanges.at(-1), `${name} has ${length} mails with a link in the end`);
+    await eventually(MAIL_WITHIN_MS, async () => {
+      const { length } = await linksTo(this, this.person(name).email);
+      // The link of the welcome is one more. A shop may answer two requests by one mail, but not all by none.
+      if (length < 2) throw fault(this.exchanges.at(-1), `No mail with a link for a new password has come for ${name}`);
+      if (length <= most + 1) return;
+      throw fault(this.exchanges.at(-1), `${name} has ${length - 1} mails with a link for a new password`);
+    });
   },
 );
 

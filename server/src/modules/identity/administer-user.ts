@@ -4,6 +4,7 @@ import { type Caller, recordAudit } from "./audit.ts";
 import { lastAdmin, userNotFound } from "./errors.ts";
 import { revokeSessions } from "./revoke-sessions.ts";
 import type { Account, AccountStatus } from "./schemas.ts";
+import { deleteTokens } from "./token-repository.ts";
 import { hasOtherAdmin, lockAccount, updateAccount } from "./user-repository.ts";
 
 /**
@@ -33,8 +34,10 @@ export async function administerUser(
   if (status === before.status) return { account, revoked: [] };
   const action = status === "active" ? "account.enabled" : "account.disabled";
   await recordAudit(trx, caller, { action, user_id: id, details: { from: before.status, to: status } });
-  const disabled = status === "disabled";
-  return { account, revoked: disabled ? await revokeSessions(trx, { user_id: id, reason: "account_disabled" }) : [] };
+  if (status === "active") return { account, revoked: [] };
+  // A link that was mailed before must not open the account when it is enabled again.
+  await deleteTokens(trx, id);
+  return { account, revoked: await revokeSessions(trx, { user_id: id, reason: "account_disabled" }) };
 }
 
 export function isActiveAdmin(account: { role: Role; status: AccountStatus }): boolean {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type Client, startApp, type TestApp } from "#test/app.ts";
 import { until } from "#test/until.ts";
+import { grantRole } from "./grant-role.ts";
 
 type Row = Record<string, unknown>;
 const ROUNDS = 10;
@@ -16,6 +17,20 @@ test("an admin gives a role, and it counts within a second; who was there before
   await until(async () => (await bob.post("/api/v2/products", { name: "Kettle", price_cents: 1 })).statusCode === 201);
   expect(await auditOf(shop, bob.id)).toMatchObject([
     { action: "account.role_changed", actor_id: admin.id, details: { from: "customer", to: "staff" } },
+  ]);
+});
+
+test("the operator's command writes the log, too, and leaves the last admin one", async () => {
+  await using shop = await startApp({ worker: false });
+  const admin = await shop.signUp("admin");
+  expect(await grantRole(shop.db, admin.email.toUpperCase(), "admin")).toMatchObject({ id: admin.id, role: "admin" });
+  await expect(grantRole(shop.db, admin.email, "staff")).rejects.toMatchObject({ code: "user.last_admin" });
+  const bob = await shop.signUp();
+  expect(await grantRole(shop.db, bob.email, "admin")).toMatchObject({ role: "admin" });
+  expect(await grantRole(shop.db, admin.email, "staff")).toMatchObject({ role: "staff" });
+  expect(await grantRole(shop.db, "nobody@example.org", "staff")).toBeUndefined();
+  expect(await auditOf(shop, admin.id)).toMatchObject([
+    { action: "account.role_changed", actor_id: null, address_hmac: null, details: { from: "admin", to: "staff" } },
   ]);
 });
 

@@ -198,7 +198,11 @@ test("a fourth reset within an hour is answered like the others, and sends nothi
   await using shop = await startApp();
   const ann = await shop.signUp();
   const answers: Answer[] = [];
-  for (let asked = 0; asked < RESETS_AN_HOUR + 2; asked += 1) answers.push(await askForReset(shop, ann.email));
+  for (let asked = 0; asked < RESETS_AN_HOUR + 2; asked += 1) {
+    answers.push(await askForReset(shop, ann.email));
+    // Two in one batch of the worker would get one mail.
+    await shop.drained();
+  }
   for (const answer of answers) expect(comparable(answer)).toEqual(comparable(answers[0] ?? answer));
   expect(await mailsTo(shop, ann.email)).toHaveLength(RESETS_AN_HOUR);
 });

@@ -14,6 +14,9 @@ const emails = async (shop: TestApp) =>
 // case 17
 test("a hundred registrations of one address at once make one account", async () => {
   await using shop = await startApp({ worker: false });
+  // Hashed once for all: the race is for the row, and a hundred hashes on a busy machine would be too late for an answer.
+  const hash = await shop.context.passwords.hash(ann.password);
+  shop.context.passwords.hash = async () => hash;
   const spellings = ["ann@example.com", "ANN@example.com", "Ann@EXAMPLE.com", "Ａnn@example.com", " ann@example.com "];
   const asked = Array.from({ length: 100 }, (_, index) => register(shop, { email: spellings[index % 5] }));
   const answers = await Promise.all(asked);

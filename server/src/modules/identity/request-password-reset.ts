@@ -36,7 +36,10 @@ export async function requestPasswordReset(
 
 type Requested = Message<{ user_id: number | null }>;
 
-/** Makes tokens for those who asked and may act, and queues the mails with them. */
+/**
+ * Makes tokens for those who asked and may act, and queues the mails with them. Who asked twice within one batch gets one
+ * mail: the link of the first would be void before it was read.
+ */
 export async function sendPasswordResets(trx: Trx, messages: Requested[], context: Context): Promise<void> {
   const origins = new Map(messages.map(({ payload, origin }) => [payload.user_id, origin]));
   const ids = [...origins.keys()].filter((id) => id !== null);

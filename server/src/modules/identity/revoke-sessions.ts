@@ -12,8 +12,7 @@ export type RevocationReason =
   | "password_reset"
   | "password_change"
   | "account_disabled"
-  | "account_deleted"
-  | "role_changed";
+  | "account_deleted";
 
 /**
  * Revokes live sessions of an account: all of them, all but one (`except`), or one (`only`). When the account itself
