@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Client, startApp, type TestApp } from "./app.ts";
 import { hasRedis, startRedis } from "./redis-server.ts";
+import { figure } from "./faults/database/figure.ts";
 import { startSecondApi } from "./second-api.ts";
 import { until } from "./until.ts";
 
@@ -27,7 +28,7 @@ test("with the cache in memory another process follows within 250 ms", async () 
   // How long they were shown is printed and no condition: both processes share this one's event loop with the load.
   expect(race.reads).toBeGreaterThan(PAIRS);
   report("memory, two processes", race);
-  console.log(
+  figure(
     `older values for ${longest.toFixed(1)} ms at most after the update was answered; ${COHERENT_MS} are promised`,
   );
 }, 120_000);
@@ -47,13 +48,13 @@ describe.skipIf(!hasRedis)(`with the cache in Redis${brings}`, () => {
     await using redis = await startRedis();
     await using shop = await startApp({ worker: false, env: { CACHE: "redis", REDIS_URL: redis.url } });
     await using second = await startSecondApi(shop);
-    await stampede(shop, [of(shop), second]);
+    await expectFewLoads(shop, [of(shop), second]);
   });
 });
 
 test("F6: with the cache in memory, 500 clients on one key that has just expired load it once", async () => {
   await using shop = await startApp({ worker: false });
-  await stampede(shop, [of(shop)]);
+  await expectFewLoads(shop, [of(shop)]);
 });
 
 /** One API process, as its readers see it. */
@@ -63,7 +64,7 @@ function of({ anonymous, context }: TestApp): Process {
   return { get: anonymous.get, context };
 }
 
-async function stampede(shop: TestApp, processes: Process[]): Promise<void> {
+async function expectFewLoads(shop: TestApp, processes: Process[]): Promise<void> {
   const owner = await shop.signUp();
   const path = await warmItem(owner, processes);
   // A change takes the body away, as the end of its time does.
@@ -75,7 +76,7 @@ async function stampede(shop: TestApp, processes: Process[]): Promise<void> {
   for (const [index, { context }] of processes.entries()) {
     const { counts } = context.cache;
     const loads = counts.loaded + counts.bypassed - (before[index]?.loaded ?? 0) - (before[index]?.bypassed ?? 0);
-    console.log(`${CLIENTS} clients, process ${index + 1} of ${processes.length}: ${loads} loads`);
+    figure(`${CLIENTS} clients, process ${index + 1} of ${processes.length}: ${loads} loads`);
     expect(loads).toBeLessThanOrEqual(2);
   }
 }
@@ -105,16 +106,19 @@ async function raceOn(path: string, owner: Client, gets: Get[]): Promise<{ reads
   const late: Late[] = [];
   let writing = true;
   let reads = 0;
+  const read = async (get: Get) => {
+    const answered = answeredAt.length - 1;
+    const begunAt = performance.now();
+    const showed = Number((await get(path)).body["price_cents"]);
+    reads += 1;
+    // The first newer value that had been answered already tells for how long this one was too old.
+    if (showed < answered) late.push({ showed, answered, lateMs: begunAt - (answeredAt[showed + 1] ?? begunAt) });
+  };
   const reader = async (get: Get) => {
     while (writing) {
       // A cached body is there without any input or output, which would never get its turn.
       await new Promise((resolve) => setImmediate(resolve));
-      const answered = answeredAt.length - 1;
-      const begunAt = performance.now();
-      const showed = Number((await get(path)).body["price_cents"]);
-      reads += 1;
-      // The first newer value that had been answered already tells for how long this one was too old.
-      if (showed < answered) late.push({ showed, answered, lateMs: begunAt - (answeredAt[showed + 1] ?? begunAt) });
+      await read(get);
     }
   };
   const readers = gets.map(reader);
@@ -122,13 +126,7 @@ async function raceOn(path: string, owner: Client, gets: Get[]): Promise<{ reads
     for (let number = 1; number <= PAIRS / WRITERS; number += 1) {
       expect((await owner.patch(path, { price_cents: number })).statusCode).toBe(200);
       answeredAt.push(performance.now());
-      for (const get of gets) {
-        const begunAt = performance.now();
-        const showed = Number((await get(path)).body["price_cents"]);
-        reads += 1;
-        if (showed < number)
-          late.push({ showed, answered: number, lateMs: begunAt - (answeredAt[showed + 1] ?? begunAt) });
-      }
+      for (const get of gets) await read(get);
     }
   } finally {
     writing = false;
@@ -152,7 +150,5 @@ async function warmItem(owner: Client, processes: Process[]): Promise<string> {
 
 function report(name: string, { reads, late, ms, hits }: Race): void {
   const seconds = (ms / 1_000).toFixed(1);
-  console.log(
-    `${name}: ${PAIRS} updates, ${reads} reads (${hits} from the cache) in ${seconds} s, ${late.length} too old`,
-  );
+  figure(`${name}: ${PAIRS} updates, ${reads} reads (${hits} from the cache) in ${seconds} s, ${late.length} too old`);
 }

@@ -64,9 +64,19 @@ export function createAnnouncements(options: Options): Announcements {
     if (pending.size > 0) schedule(pauseMs);
   }
 
-  // The pool may be taken by those who wait for what the announcement is about.
+  function connection(): Listening {
+    listening ??= keepListening({
+      ...options,
+      channel: CHANNEL,
+      onPayload: (payload) => hear(self, payload, options),
+      onLost: options.onMissed,
+    });
+    return listening;
+  }
+
+  // On the connection that listens: in the queue for the pool, under load, it would come too late.
   async function notify(payload: string): Promise<void> {
-    const ask = listening?.ask();
+    const ask = connection().ask();
     const values = [CHANNEL, payload];
     if (ask !== undefined) await ask(NOTIFY, values);
     else await options.pool.query({ name: "cache_notify", text: NOTIFY, values });
@@ -77,15 +87,7 @@ export function createAnnouncements(options: Options): Announcements {
       for (const key of keys) pending.add(key);
       schedule(Math.max(0, lastAt + NOTIFY_GAP_MS - performance.now()));
     },
-    hears() {
-      listening ??= keepListening({
-        ...options,
-        channel: CHANNEL,
-        onPayload: (payload) => hear(self, payload, options),
-        onLost: options.onMissed,
-      });
-      return listening.ask() !== undefined;
-    },
+    hears: () => connection().ask() !== undefined,
     async close() {
       closed = true;
       clearTimeout(timer);

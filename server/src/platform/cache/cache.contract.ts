@@ -4,6 +4,7 @@ import { createPool } from "#src/platform/database/pool.ts";
 import { forgetAtCommit, transact } from "#src/platform/database/transact.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
 import { cloneDatabase } from "#test/database.ts";
+import { figure } from "#test/faults/database/figure.ts";
 import { until } from "#test/until.ts";
 import type { Body, Cache, Loaded } from "./cache.ts";
 
@@ -18,8 +19,6 @@ export type OpenCache = (options: {
 const KEY = "thing:1";
 const READERS = 500;
 const SHORT_MS = 200;
-/** What the port promises of other processes with `memory`; with `redis` it is at once. */
-const COHERENT_MS = 250;
 const log = createLog({ logLevel: "silent", process: "test" });
 
 /** What every adapter keeps. @param heardAtOnce whether other processes see a change before it is answered */
@@ -113,7 +112,7 @@ export function testCache(open: OpenCache, heardAtOnce: boolean): void {
     await expect((async () => await world.cache.get("thing:2", away))()).rejects.toThrow("connect");
   });
 
-  test(`a change in another process is seen ${heardAtOnce ? "at once" : `within ${COHERENT_MS} ms`}, whether or not that process reads`, async () => {
+  test("a change in another process is seen within 250 ms or at once, whether or not that process reads", async () => {
     await using world = await openWorld(open);
     await using other = await world.another();
     await until(async () => {
@@ -123,11 +122,10 @@ export function testCache(open: OpenCache, heardAtOnce: boolean): void {
     await other.change([KEY]);
     const answeredAt = performance.now();
     const seen = async () => textOf(await world.cache.get(KEY, world.source(bodyOf("new"))));
-    if (heardAtOnce) expect(await seen()).toBe("new");
-    else {
-      await until(async () => (await seen()) === "new");
-      console.log(`a change in another process was seen after ${(performance.now() - answeredAt).toFixed(1)} ms`);
-    }
+    const first = await seen();
+    expect(heardAtOnce ? ["new"] : ["old", "new"]).toContain(first);
+    await until(async () => (await seen()) === "new");
+    figure(`a change in another process was seen after ${(performance.now() - answeredAt).toFixed(1)} ms`);
   });
 }
 

@@ -13,8 +13,8 @@ describe("the cache in memory", () => {
   }, false);
 });
 
-const redisName = hasRedis ? "the cache in Redis" : "the cache in Redis: scripts/services/start redis brings it";
-describe.skipIf(!hasRedis)(redisName, async () => {
+const brings = hasRedis ? "" : " (scripts/services/start redis brings it)";
+describe.skipIf(!hasRedis)(`the cache in Redis${brings}`, async () => {
   const server = hasRedis ? await startRedis() : undefined;
   afterAll(async () => await server?.[Symbol.asyncDispose]());
   testCache(async (options) => {

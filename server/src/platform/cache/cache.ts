@@ -9,8 +9,8 @@ export const NEGATIVE_MS = 2_000;
 /** The age up to which a body may stand in when the database can't be asked (RELIABILITY, section 4). */
 export const MAX_STALE_MS = 60_000;
 
-/** A body as it goes over the wire, with its entity tag. */
-export type Body = { bytes: Buffer; etag: string };
+/** A body as it goes over the wire, with its entity tag. `text` is the same once more, made when it is first sent. */
+export type Body = { bytes: Buffer; etag: string; text?: string };
 /** undefined: there is no such thing */
 export type Loaded = Body | undefined;
 export type Load = () => Promise<Loaded>;

@@ -9,15 +9,22 @@ const JOIN_UNHEARD_MS = 100;
 const UNHEARD = -1;
 
 type Entry = { reading: Reading; loadedAt: number; freshUntil: number; era: number };
+function sizeOf({ reading }: Entry): number {
+  // Twice: what is sent often is kept as text too.
+  return 2 * (reading.body?.bytes.length ?? 0) + OVERHEAD_BYTES;
+}
+
+function oldBodyOf(entry: Entry | undefined): OldBody | undefined {
+  const body = entry?.reading.body;
+  return entry === undefined || body === undefined ? undefined : { body, loadedAt: entry.loadedAt };
+}
+
 type Running = { result: Promise<Reading>; startedAt: number };
 
 /** Bodies in this process. @param options.maxBytes of bodies; the least recently used go first */
 export function createMemoryStore(options: { maxBytes: number; freshMs: number | undefined }) {
   const counts = newCounts();
-  const entries = new LRUCache<string, Entry>({
-    maxSize: options.maxBytes,
-    sizeCalculation: ({ reading }) => (reading.body?.bytes.length ?? 0) + OVERHEAD_BYTES,
-  });
+  const entries = new LRUCache<string, Entry>({ maxSize: options.maxBytes, sizeCalculation: sizeOf });
   const running = new Map<string, Running>();
   // Raised when news may have been missed: what was loaded before can't be trusted any more, but it can stand in.
   let era = 0;
@@ -68,11 +75,7 @@ export function createMemoryStore(options: { maxBytes: number; freshMs: number |
       counts[hears ? "loaded" : "bypassed"] += 1;
       return load(key, loadBody, hears);
     },
-    old(key: string): OldBody | undefined {
-      const entry = entries.get(key);
-      const body = entry?.reading.body;
-      return entry === undefined || body === undefined ? undefined : { body, loadedAt: entry.loadedAt };
-    },
+    old: (key: string) => oldBodyOf(entries.get(key)),
     forget(keys: Iterable<string>): void {
       for (const key of keys) {
         entries.delete(key);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { type SelectQueryBuilder, sql } from "kysely";
+import { LRUCache } from "lru-cache";
 import Type from "typebox";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
 import type { Tables } from "#src/platform/database/tables.gen.ts";
@@ -13,6 +14,8 @@ export const MAX_LIMIT = 100;
 export const MAX_SKIP = 100_000;
 /** Up to here a total is counted; above, counting would cost more than the page. */
 export const MAX_COUNTED = 10_000;
+const LARGE_LISTS = 1_000;
+const LARGE_LIST_MS = 10_000;
 export const MAX_CURSOR_LENGTH = 6_000;
 const MAX_CURSOR_TEXT = 1_000;
 const CHECKSUM_LENGTH = 8;
@@ -90,15 +93,25 @@ export async function readPage<Table extends keyof Tables, Row extends object>(
   return total === undefined ? { data, next_cursor } : { data, next_cursor, total };
 }
 
-/** Sends a page, with a link to the next one (RFC 8288). */
+/** Sends a page, with a link to the next one (RFC 8288). One that many requests share is serialised once. */
 export function sendPage(request: FastifyRequest, reply: FastifyReply, page: Page<unknown>): FastifyReply {
-  if (page.next_cursor !== null) {
-    const next = new URL(request.url, "http://host");
-    next.searchParams.delete("skip");
-    next.searchParams.set("cursor", page.next_cursor);
-    reply.header("link", `<${next.pathname}${next.search}>; rel="next"`);
+  let sent = sentPages.get(page);
+  if (sent?.url !== request.url) {
+    sent = { url: request.url, text: sent?.text ?? (reply.serialize(page) as string), link: linkOf(request.url, page) };
+    sentPages.set(page, sent);
   }
-  return reply.send(page);
+  if (sent.link !== undefined) reply.header("link", sent.link);
+  return reply.type("application/json; charset=utf-8").send(sent.text);
+}
+
+const sentPages = new WeakMap<Page<unknown>, { url: string; text: string; link: string | undefined }>();
+
+function linkOf(url: string, page: Page<unknown>): string | undefined {
+  if (page.next_cursor === null) return undefined;
+  const next = new URL(url, "http://host");
+  next.searchParams.delete("skip");
+  next.searchParams.set("cursor", page.next_cursor);
+  return `<${next.pathname}${next.search}>; rel="next"`;
 }
 
 type Term = { column: string; descending: boolean };
@@ -196,9 +209,19 @@ async function count<Table extends keyof Tables, Row>(
     .clearOrderBy()
     .select(sql`1`.as("one"))
     .limit(MAX_COUNTED + 1);
-  const { total } = await db
+  const question = db
     .selectFrom(counted.as("counted"))
     .select((select) => select.fn.countAll<number>().as("total"))
-    .executeTakeFirstOrThrow();
-  return total > MAX_COUNTED ? undefined : total;
+    .compile();
+  const key = JSON.stringify([question.sql, question.parameters]);
+  const large = largeLists.get(db) ?? new LRUCache({ max: LARGE_LISTS, ttl: LARGE_LIST_MS });
+  largeLists.set(db, large);
+  if (large.has(key)) return undefined;
+  const total = (await db.executeQuery(question)).rows[0]?.total ?? 0;
+  if (total <= MAX_COUNTED) return total;
+  large.set(key, true);
+  return undefined;
 }
+
+// What was too many to count a moment ago is not counted again: that costs more than the page, and has no result.
+const largeLists = new WeakMap<DbOrTrx, LRUCache<string, true>>();
