@@ -20,13 +20,17 @@ const WORKERS = 2;
 const ROLE_WITHIN_MS = 300_000;
 const REQUEST_SECONDS = 10;
 
-type Role = { name: string; emails: string[]; examplesShare: number };
+type Role = { name: string; emails: string[]; examplesShare: number; isLeaving?: true };
 // Two customers are each other's strangers: what one made, the other must not be able to read.
 const ROLES: Role[] = [
   { name: "admin", emails: ["admin@shopfloor.example"], examplesShare: 1 },
   { name: "staff", emails: ["staff@shopfloor.example"], examplesShare: 0.5 },
   { name: "customers", emails: ["customer@shopfloor.example", "stranger@shopfloor.example"], examplesShare: 0.5 },
+  // What takes an account away, or what it may, is asked for at the end.
+  { name: "leaving", emails: ["leaving@shopfloor.example"], examplesShare: 0.5, isLeaving: true },
+  { name: "leaving admin", emails: ["admin@shopfloor.example"], examplesShare: 0.5, isLeaving: true },
 ];
+const LEAVING = ["postAuthLogout", "postAuthLogoutAll", "deleteUsersMe", "deleteUsersMeSessionsById", "patchUsersById"];
 type Options = { seed: number; examples: number };
 type Result = { passed: number; failed: number; cases: number };
 type Report = {
@@ -98,7 +102,8 @@ async function examine(command: string, target: string, role: Role, options: Opt
   const how = ["--seed", String(options.seed), "--max-examples", String(examples), "--generation-database", "none"];
   const bounds = ["--request-timeout", String(REQUEST_SECONDS), "--no-color"];
   const output = ["--report", "json", "--report-json-path", report];
-  const arguments_ = ["--config-file", settings, ...run, ...how, ...bounds, ...output];
+  const which = LEAVING.flatMap((id) => [role.isLeaving ? "--include-operation-id" : "--exclude-operation-id", id]);
+  const arguments_ = ["--config-file", settings, ...run, ...which, ...how, ...bounds, ...output];
   const { text, ending } = await runToEnd(command, arguments_);
   writeFileSync(path.join(REPORTS, `${role.name}.txt`), text);
   const said = existsSync(report) ? readFileSync(report, "utf8") : "";

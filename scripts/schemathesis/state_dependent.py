@@ -10,12 +10,18 @@ STATE_DEPENDENT = {
     400: {"request.cursor_invalid"},
     412: {"request.stale"},
     422: {
+        "auth.token_invalid",
+        "auth.wrong_password",
+        "import.unreadable",
         "item.owner_unknown",
         "order.not_a_product",
         "order.quantity_too_large",
         "order.total_too_large",
+        "product.batch_refused",
         "request.idempotency_key_reused",
         "stock.too_large",
+        "user.email_refused",
+        "user.password_refused",
     },
 }
 

@@ -3,9 +3,8 @@ import Type from "typebox";
 import type { Context } from "#src/platform/context.ts";
 import { answerOnce } from "#src/platform/database/idempotency.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
-import { invalid } from "#src/platform/http/errors.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
-import { skuTaken } from "./errors.ts";
+import { batchRefused, skuTaken } from "./errors.ts";
 import { exportProducts } from "./export-products.ts";
 import { BulkOutcome, ProductLines } from "./schemas.ts";
 import { upsertProducts } from "./upsert-products.ts";
@@ -17,7 +16,7 @@ export async function batchRoutes(app: App, context: Context): Promise<void> {
     "/api/v2/product-batches",
     {
       bodyLimit: BULK_LIMIT_BYTES,
-      config: { permission: "product.manage", idempotent: true, problems: [skuTaken] },
+      config: { permission: "product.manage", idempotent: true, problems: [batchRefused, skuTaken] },
       schema: {
         summary: "Create and change many products by their SKU",
         description: "All of them or none. What a product does not say stays as it is; `stock` is what was counted.",
@@ -66,5 +65,5 @@ function refuseRepeated(skus: string[]): void {
 }
 
 function refusal(refused: { index: number; message: string }[]) {
-  return invalid({ errors: refused.map(({ index, message }) => ({ path: `products[${index}].sku`, message })) });
+  return batchRefused({ errors: refused.map(({ index, message }) => ({ path: `products[${index}].sku`, message })) });
 }

@@ -4,7 +4,7 @@ import { type App, requireUser } from "#src/platform/http/app.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams } from "#src/platform/http/schemas.ts";
-import { importNotFound } from "./errors.ts";
+import { importNotFound, importUnreadable } from "./errors.ts";
 import { requestImport } from "./import-products.ts";
 import { findImport, selectImportLines, selectImports } from "./import-repository.ts";
 import { readProductLines } from "./product-lines.ts";
@@ -23,7 +23,7 @@ export async function importRoutes(app: App, context: Context): Promise<void> {
     "/api/v2/product-imports",
     {
       bodyLimit: IMPORT_LIMIT_BYTES,
-      config: { permission: "product.manage", idempotent: true, csv: true },
+      config: { permission: "product.manage", idempotent: true, csv: true, problems: [importUnreadable] },
       schema: {
         summary: "Import products from a CSV file",
         description:

@@ -1,6 +1,6 @@
 import { CsvError, type Info, parse } from "csv-parse/sync";
 import { Compile } from "typebox/compile";
-import { invalid } from "#src/platform/http/errors.ts";
+import { importUnreadable } from "./errors.ts";
 import { type ProductLine, ProductLineFields } from "./schemas.ts";
 
 /** Most lines of one file: so many are written in one transaction within seconds. */
@@ -22,7 +22,7 @@ const fields = Compile(ProductLineFields);
  * Reads a CSV file (RFC 4180, UTF-8, with a header) of products. A column that is missing, or a field of it that is
  * empty, says nothing: an existing product keeps what it has. Tags are separated by `|`.
  * @returns a line for each record, the ones that are wrong with what is wrong; the same SKU twice is wrong as well
- * @throws invalid (422) when it is no CSV, or its header is not one of ours
+ * @throws importUnreadable (422) when it is no CSV, or its header is not one of ours
  */
 export function readProductLines(text: string): ReadLine[] {
   const [header, ...records] = readRecords(text);
@@ -98,7 +98,7 @@ function refuseRepeated(lines: ReadLine[]): ReadLine[] {
 }
 
 function refused(message: string) {
-  return invalid({ errors: [{ path: "", message }] });
+  return importUnreadable({ errors: [{ path: "", message }] });
 }
 
 /** One record of a CSV file, with its line end (RFC 4180). */

@@ -5,7 +5,7 @@ import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { callerOf } from "./audit.ts";
-import { badCredentials, emailTaken } from "./errors.ts";
+import { badCredentials, emailRefused, emailTaken, passwordRefused } from "./errors.ts";
 import { registerUser } from "./register-user.ts";
 import { findUser, lockUser, updateUser } from "./repository.ts";
 import { NewUser, ProfileChange, User } from "./schemas.ts";
@@ -21,7 +21,7 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
   app.post(
     "/api/v1/users/register",
     {
-      config: { permission: "account.open", problems: [emailTaken] },
+      config: { permission: "account.open", problems: [emailTaken, emailRefused, passwordRefused] },
       schema: { summary: "Open an account", body: NewUser, response: { 201: User } },
     },
     async (request, reply) => {

@@ -25,15 +25,16 @@ export async function closeSession(context: Context, caller: Caller, leaving: Le
 }
 
 /**
- * Closes every session of whoever asks. With the tokens of a closed session it is refused, unless nothing is left to
- * close: whoever found a lost device could otherwise go on to throw its owner out everywhere.
+ * Closes every session of whoever asks. With the tokens of a closed session, or a refresh token that is spent, it is
+ * refused, unless nothing is left to close: whoever found a lost device or an old cookie could otherwise throw its owner
+ * out everywhere.
  * @returns false when it is refused, or neither token is one of ours
  */
 export async function closeAllSessions(context: Context, caller: Caller, leaving: Leaving): Promise<boolean> {
   const known = await readTokens(context, leaving);
   const { done, closed } = await transact(context, async (trx) => {
     const sessions = await findSessions(trx, known);
-    const owners = new Set(sessions.filter(({ live }) => live).map(({ user_id }) => user_id));
+    const owners = new Set(sessions.filter(({ mine }) => mine).map(({ user_id }) => user_id));
     const ids: string[] = [];
     for (const user_id of owners) ids.push(...(await endAll(trx, caller, user_id)));
     if (owners.size > 0) return { done: true, closed: ids };

@@ -1,5 +1,5 @@
 import { domainToASCII } from "node:url";
-import { invalid } from "#src/platform/http/errors.ts";
+import { emailRefused } from "./errors.ts";
 import { MAX_EMAIL_LENGTH } from "./schemas.ts";
 
 const MAX_LOCAL_LENGTH = 64; // RFC 5321, 4.5.3.1.1
@@ -28,12 +28,12 @@ export function normaliseEmail(email: string): string {
  * Judges an address that somebody wants to have.
  * @param path where in the body it stood, for the answer
  * @returns the normalised form
- * @throws invalid (422) that names the path
+ * @throws emailRefused (422) that names the path
  */
 export function acceptEmail(email: string, path: string): string {
   const normal = normaliseEmail(email);
   const at = normal.lastIndexOf("@");
   const isAddress = LOCAL.test(normal.slice(0, Math.max(at, 0))) && DOMAIN.test(normal.slice(at + 1));
   if (isAddress && at <= MAX_LOCAL_LENGTH && normal.length <= MAX_EMAIL_LENGTH) return normal;
-  throw invalid({ errors: [{ path, message: "must be an e-mail address, as ann@example.com" }] });
+  throw emailRefused({ errors: [{ path, message: "must be an e-mail address, as ann@example.com" }] });
 }

@@ -83,6 +83,16 @@ test("the tokens of a revoked device can't throw its owner out everywhere", asyn
   expect(await statusOf(shop, laptop.access)).toBe(200);
 });
 
+test("a refresh token that is spent ends no other session", async () => {
+  await using shop = await startApp({ worker: false });
+  const phone = await logInAnew(shop, "ann@example.com");
+  const laptop = pairOf(await logIn(shop, "ann@example.com"));
+  await refresh(shop, phone.refresh);
+  const answer = await shop.anonymous.post("/api/v1/auth/logout-all", undefined, byCookie(phone));
+  expect(answer.statusCode).toBe(401);
+  expect(await statusOf(shop, laptop.access)).toBe(200);
+});
+
 // case 74
 test("the list of sessions tells device, address and times of one's own, and no secret", async () => {
   await using shop = await startApp({ worker: false });

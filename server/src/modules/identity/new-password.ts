@@ -1,5 +1,5 @@
-import { invalid } from "#src/platform/http/errors.ts";
 import { isCommonPassword } from "./common-passwords.ts";
+import { passwordRefused } from "./errors.ts";
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from "./schemas.ts";
 
 /**
@@ -9,12 +9,12 @@ import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from "./schemas.ts";
  * @param path where in the body it stood, for the answer
  * @param email of the account, normalised, where it is known
  * @returns the form to hash: NFKC (RFC 8265, 4.2, without its case rules), whole, nothing trimmed
- * @throws invalid (422) that names the path
+ * @throws passwordRefused (422) that names the path
  */
 export function acceptPassword(password: string, path: string, email?: string): string {
   const normal = password.normalize("NFKC");
   const message = objection(normal, email);
-  if (message !== undefined) throw invalid({ errors: [{ path, message }] });
+  if (message !== undefined) throw passwordRefused({ errors: [{ path, message }] });
   return normal;
 }
 

@@ -222,7 +222,7 @@ test("a password that is refused does not use up the token", async () => {
   const refused = await confirm(shop, ann.reset, "password");
   expect(refused).toMatchObject({
     statusCode: 422,
-    body: { code: "request.invalid", errors: [{ path: "new_password" }] },
+    body: { code: "user.password_refused", errors: [{ path: "new_password" }] },
   });
   expect((await confirm(shop, ann.reset)).statusCode).toBe(204);
 });

@@ -6,7 +6,7 @@ import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { callerOf } from "./audit.ts";
 import { changePassword } from "./change-password.ts";
 import { normaliseEmail } from "./email.ts";
-import { tokenInvalid, wrongPassword } from "./errors.ts";
+import { passwordRefused, tokenInvalid, wrongPassword } from "./errors.ts";
 import { requestPasswordReset } from "./request-password-reset.ts";
 import { resetPassword } from "./reset-password.ts";
 import { Accepted, PasswordChange, PasswordReset, PasswordResetRequest } from "./schemas.ts";
@@ -59,7 +59,7 @@ function resetRoutes(app: App, context: Context): void {
   app.post(
     "/api/v1/auth/password-reset/confirm",
     {
-      config: { permission: "account.recover", problems: [tokenInvalid] },
+      config: { permission: "account.recover", problems: [tokenInvalid, passwordRefused] },
       schema: {
         summary: "Choose a new password with the token of the mail",
         description: "The token works once. All sessions of the account end.",
@@ -81,7 +81,7 @@ function changeRoute(app: App, context: Context): void {
   app.post(
     "/api/v1/users/me/password",
     {
-      config: { permission: "account.manage", problems: [wrongPassword] },
+      config: { permission: "account.manage", problems: [wrongPassword, passwordRefused] },
       schema: {
         summary: "Change one's own password",
         description: "All other sessions of the account end.",

@@ -95,14 +95,16 @@ export async function rotateToken(
   return row.seconds;
 }
 
-export type KnownSession = { id: string; user_id: number; live: boolean };
+/** `mine`: live, and whoever asks holds what its owner holds now: a pass of it, or the refresh token that is not spent. */
+export type KnownSession = { id: string; user_id: number; mine: boolean };
 
 /** The sessions that an access token and a refresh token belong to, whether they still live or not, by id. */
 export async function findSessions(
   trx: Trx,
   by: { session_id: string | undefined; hash: Buffer | undefined },
 ): Promise<KnownSession[]> {
-  const text = `SELECT id, user_id, revoked_at IS NULL AND expires_at > now() AS live FROM sessions
+  const text = `SELECT id, user_id, revoked_at IS NULL AND expires_at > now() AND (id = $1 OR EXISTS (
+      SELECT FROM refresh_tokens WHERE hash = $2 AND spent_at IS NULL)) AS mine FROM sessions
     WHERE id = $1 OR id = (SELECT session_id FROM refresh_tokens WHERE hash = $2) ORDER BY id`;
   return await named<KnownSession>(trx, "sessions_find", text, [by.session_id ?? null, by.hash ?? null]);
 }
