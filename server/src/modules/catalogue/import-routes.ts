@@ -28,7 +28,7 @@ export async function importRoutes(app: App, context: Context): Promise<void> {
         summary: "Import products from a CSV file",
         description:
           "The worker writes all lines or none; ask for the import to see how far it is, and for its lines to see what became of each.",
-        body: Type.String(),
+        body: Type.String({ minLength: 1 }),
         response: { 202: ProductImport },
       },
     },

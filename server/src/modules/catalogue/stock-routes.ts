@@ -65,7 +65,7 @@ export async function stockRoutes(app: App, context: Context): Promise<void> {
   app.patch(
     "/api/v2/products/:id/stock",
     {
-      config: { permission: "stock.manage", problems: [productNotFound] },
+      config: { permission: "stock.manage", unversioned: true, problems: [productNotFound] },
       schema: {
         summary: "Say how little of a product is too little",
         description:

@@ -6,7 +6,7 @@ import Type from "typebox";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
 import type { Tables } from "#src/platform/database/tables.gen.ts";
 import { badCursor, badRequest } from "./errors.ts";
-import { Nullable, Strict } from "./schemas.ts";
+import { Nullable, Strict, Text } from "./schemas.ts";
 
 export const DEFAULT_LIMIT = 20;
 export const MAX_LIMIT = 100;
@@ -45,7 +45,7 @@ export function listQuery<Filters extends Type.TProperties>(options: ListOptions
     ...filters,
     skip: Type.Integer({ minimum: 0, maximum: MAX_SKIP, default: 0 }),
     limit: Type.Integer({ minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
-    cursor: Type.Optional(Type.String({ maxLength: MAX_CURSOR_LENGTH, description: "next_cursor of the page before" })),
+    cursor: Type.Optional(Text(0, MAX_CURSOR_LENGTH, { description: "next_cursor of the page before" })),
     sort: Type.Optional(
       Type.String({
         pattern: `^${column}(?:,${column})*$`,
