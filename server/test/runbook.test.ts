@@ -30,7 +30,10 @@ test("each row of the runbook has a unit and says what it bounds", async () => {
 /** `file name value` for each number in capitals, for those inside of objects in capitals, and for the environment. */
 async function readLimits(): Promise<string[]> {
   const limits: string[] = [];
-  for await (const file of glob("**/*.ts", { cwd: SOURCES, exclude: (name) => /\.(?:test|contract)\.ts$/.test(name) })) {
+  for await (const file of glob("**/*.ts", {
+    cwd: SOURCES,
+    exclude: (name) => /\.(?:test|contract)\.ts$/.test(name),
+  })) {
     const source = await readFile(path.join(SOURCES, file), "utf8");
     const found = [...numbersOf(source), ...environmentOf(source), ...objectsOf(source)];
     const kept = found.filter(([name]) => !NO_LIMITS.has(name));
