@@ -1,11 +1,14 @@
+import { once } from "node:events";
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "#src/config.ts";
 import { findIndices, indexNames } from "#src/modules/catalogue/search/elasticsearch-aliases.ts";
 import { migrationStatus } from "#src/platform/database/migrate.ts";
+import { within } from "#src/platform/deadline.ts";
 import { isMistake, mistake } from "#src/platform/mistake.ts";
 import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
+import { openRedis } from "#src/platform/redis.ts";
 import { openEngine } from "#src/platform/search/engine.ts";
 import { findClaim } from "#src/platform/supervisor/claim.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
@@ -14,6 +17,7 @@ import { loadConfig } from "./environment.ts";
 import { requirePort } from "./ports.ts";
 
 const OLDEST_NODE = 24;
+const REDIS_WAIT_MS = 2_000;
 const NAME_WIDTH = 18;
 
 /** A check says what it found; it throws what is wrong with the way out. */
@@ -56,6 +60,7 @@ function checksOf(config: Config): Check[] {
     { name: "data folder", run: () => checkFolder(config) },
     { name: "port", run: () => checkPort(config) },
     { name: "database", run: () => checkDatabase(config) },
+    { name: "Redis", run: () => checkRedis(config) },
     { name: "search", run: () => checkSearch(config) },
   ];
 }
@@ -100,6 +105,20 @@ async function checkDatabase(config: Config): Promise<string> {
   const { applied, pending } = await migrationStatus(url);
   if (pending.length === 0) return `PostgreSQL ${version}, ${applied.length} migrations applied`;
   throw mistake(`PostgreSQL ${version}, pending: ${pending.join(", ")}; 'shopfloor migrate' applies them`);
+}
+
+async function checkRedis({ redisUrl: url }: Config): Promise<string> {
+  if (url === undefined) return "not used";
+  const redis = openRedis({ url, name: "doctor", log: createLog({ logLevel: "silent", process: "doctor" }) });
+  try {
+    await within(once(redis.client, "ready"), REDIS_WAIT_MS);
+    await within(redis.check(), REDIS_WAIT_MS);
+    return withoutPassword(url);
+  } catch (error) {
+    throw mistake(`no Redis answers at ${withoutPassword(url)}: start it, or leave REDIS_URL and CACHE empty`, error);
+  } finally {
+    await redis.close();
+  }
 }
 
 async function checkSearch({ search, elasticsearchUrl: url, elasticsearchPrefix }: Config): Promise<string> {

@@ -16,108 +16,90 @@ const WRITES_PER_PHASE = 10;
 
 const brings = hasRedis ? "" : " (scripts/services/start redis brings it)";
 
-describe(`two processes with their cache in Redis${brings}`, () => {
-  drill(
-    "killed, frozen and flushed under load: no request fails and nobody is shown an older value",
-    async () => {
-      await using world = await openWorld();
-      const { redis } = world;
-      const phases: [name: string, begin: () => Promise<void>, end: () => Promise<void>][] = [
-        ["healthy", nothing, nothing],
-        ["frozen", () => freeze(redis), () => thaw(redis)],
-        ["after the thaw", nothing, nothing],
-        ["killed", redis.kill, nothing],
-        ["started again, empty", redis.start, nothing],
-        ["flushed while it works", redis.flush, nothing],
-      ];
-      const path = await warmItem(world);
-      let price = 0;
-      for (const [name, begin, end] of phases) {
-        await begin();
-        const phase = await loadOn(world, path, price);
-        await end();
-        price = phase.price;
-        expect({ name, failed: phase.failed, late: phase.late }).toEqual({ name, failed: [], late: [] });
-        figure(
-          `Redis ${name}: ${phase.durations.length} reads, p50 ${at(phase.durations, 0.5)} ms, p95 ${at(phase.durations, 0.95)} ms, the longest ${at(phase.durations, 1)} ms; ${WRITES_PER_PHASE} updates, p50 ${at(phase.writes, 0.5)} ms`,
-        );
-      }
+describe.skipIf(!hasRedis)(`two processes with their cache in Redis${brings}`, () => {
+  test("killed, frozen and flushed under load: no request fails and nobody is shown an older value", async () => {
+    await using world = await openWorld();
+    const { redis } = world;
+    const phases: [name: string, begin: () => Promise<void>, end: () => Promise<void>][] = [
+      ["healthy", nothing, nothing],
+      ["frozen", () => freeze(redis), () => thaw(redis)],
+      ["after the thaw", nothing, nothing],
+      ["killed", redis.kill, nothing],
+      ["started again, empty", redis.start, nothing],
+      ["flushed while it works", redis.flush, nothing],
+    ];
+    const path = await warmItem(world);
+    let price = 0;
+    for (const [name, begin, end] of phases) {
+      await begin();
+      const phase = await loadOn(world, path, price);
+      await end();
+      price = phase.price;
+      expect({ name, failed: phase.failed, late: phase.late }).toEqual({ name, failed: [], late: [] });
+      figure(
+        `Redis ${name}: ${phase.durations.length} reads, p50 ${at(phase.durations, 0.5)} ms, p95 ${at(phase.durations, 0.95)} ms, the longest ${at(phase.durations, 1)} ms; ${WRITES_PER_PHASE} updates, p50 ${at(phase.writes, 0.5)} ms`,
+      );
+    }
+    await usedAgain(world, path);
+  }, 120_000);
+
+  test("what was changed while Redis was frozen is not shown by it when it goes on", async () => {
+    await using world = await openWorld();
+    const path = await warmItem(world);
+    for (let price = 1; price <= 5; price += 1) {
       await usedAgain(world, path);
-    },
-    120_000,
-  );
-
-  drill(
-    "what was changed while Redis was frozen is not shown by it when it goes on",
-    async () => {
-      await using world = await openWorld();
-      const path = await warmItem(world);
-      for (let price = 1; price <= 5; price += 1) {
-        await usedAgain(world, path);
-        await freeze(world.redis);
-        expect((await world.owner.patch(path, { price_cents: price })).statusCode).toBe(200);
-        await thaw(world.redis);
-        // The second process had nothing to do meanwhile: it does not know that Redis was away at all.
-        for (const { get } of world.processes.toReversed()) {
-          expect((await get(path)).body["price_cents"]).toBe(price);
-        }
+      await freeze(world.redis);
+      expect((await world.owner.patch(path, { price_cents: price })).statusCode).toBe(200);
+      await thaw(world.redis);
+      // The second process had nothing to do meanwhile: it does not know that Redis was away at all.
+      for (const { get } of world.processes.toReversed()) {
+        expect((await get(path)).body["price_cents"]).toBe(price);
       }
-    },
-    60_000,
-  );
+    }
+  }, 60_000);
 
-  drill(
-    "a Redis that comes back with what it held before a change shows none of it",
-    async () => {
-      await using world = await openWorld();
-      const path = await warmItem(world);
-      await usedAgain(world, path);
-      const held = await withRedis(world.redis, async (client) => {
-        const keys = await client.keys("shopfloor:cache:*");
-        const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-        return await Promise.all(keys.map(async (key) => [key, await bytes.dump(key)] as const));
-      });
-      expect(held.length).toBeGreaterThan(0);
-      expect((await world.owner.patch(path, { price_cents: 1 })).statusCode).toBe(200);
-      await world.redis.kill();
-      await world.redis.start();
-      await withRedis(world.redis, async (client) => {
-        for (const [key, value] of held) if (value !== null) await client.restore(key, 0, value, { REPLACE: true });
-      });
-      await usedAgain(world, path, 1);
-    },
-    60_000,
-  );
+  test("a Redis that comes back with what it held before a change shows none of it", async () => {
+    await using world = await openWorld();
+    const path = await warmItem(world);
+    await usedAgain(world, path);
+    const held = await withRedis(world.redis, async (client) => {
+      const keys = await client.keys("shopfloor:cache:*");
+      const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+      return await Promise.all(keys.map(async (key) => [key, await bytes.dump(key)] as const));
+    });
+    expect(held.length).toBeGreaterThan(0);
+    expect((await world.owner.patch(path, { price_cents: 1 })).statusCode).toBe(200);
+    await world.redis.kill();
+    await world.redis.start();
+    await withRedis(world.redis, async (client) => {
+      for (const [key, value] of held) if (value !== null) await client.restore(key, 0, value, { REPLACE: true });
+    });
+    await usedAgain(world, path, 1);
+  }, 60_000);
 
-  test.skipIf(!hasRedis)(
-    "a process that dies between its commit and the news of it leaves nothing old behind",
-    async () => {
-      await using world = await openWorld();
-      const path = await warmItem(world);
-      await usedAgain(world, path);
-      armFaults(["transaction.after_commit=throw@1"]);
-      try {
-        expect((await world.owner.patch(path, { price_cents: 1 })).statusCode).toBe(500);
-      } finally {
-        armFaults([]);
-      }
-      for (const { get } of world.processes) expect((await get(path)).body["price_cents"]).toBe(1);
-    },
-  );
+  test("a process that dies between its commit and the news of it leaves nothing old behind", async () => {
+    await using world = await openWorld();
+    const path = await warmItem(world);
+    await usedAgain(world, path);
+    armFaults(["transaction.after_commit=throw@1"]);
+    try {
+      expect((await world.owner.patch(path, { price_cents: 1 })).statusCode).toBe(500);
+    } finally {
+      armFaults([]);
+    }
+    for (const { get } of world.processes) expect((await get(path)).body["price_cents"]).toBe(1);
+  });
 
-  test.skipIf(!hasRedis)(
-    "without Redis the service says that it is degraded, and with it again that it is ready",
-    async () => {
-      await using world = await openWorld();
-      await warmItem(world);
-      const status = async () => (await world.shop.anonymous.get("/readyz")).body["status"];
-      await until(async () => (await status()) === "ready");
-      await world.redis.kill();
-      await until(async () => (await status()) === "degraded");
-      await world.redis.start();
-      expect(await until(async () => (await status()) === "ready")).toBe(true);
-    },
-  );
+  test("without Redis the service says that it is degraded, and with it again that it is ready", async () => {
+    await using world = await openWorld();
+    await warmItem(world);
+    const status = async () => (await world.shop.anonymous.get("/readyz")).body["status"];
+    await until(async () => (await status()) === "ready");
+    await world.redis.kill();
+    await until(async () => (await status()) === "degraded");
+    await world.redis.start();
+    expect(await until(async () => (await status()) === "ready")).toBe(true);
+  });
 });
 
 type World = Awaited<ReturnType<typeof openWorld>>;
