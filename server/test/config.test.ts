@@ -30,6 +30,7 @@ test("all mistakes are told at once, each with the variable's name", () => {
     DATABASE_URL: "mysql://x",
     DEMO: "perhaps",
     MESSAGING: "pigeons",
+    CACHE: "attic",
     FAULTS: "worker.after_claim=exit@3, nowhere=exit",
     MUTANT: "mule",
     TRUSTED_PROXIES: "10.0.0.0/8, 10.0.0.0/64, somewhere",
