@@ -26,7 +26,7 @@ test("PostgreSQL's index is written anew under searches, which find all of it at
   expect(await broken(shop, "search: the index in PostgreSQL says what the items say")).toEqual([]);
 });
 
-describe.each(ENGINES)("$name", { timeout: WITHIN_MS }, ({ name, service, url = "" }) => {
+describe.each(ENGINES)("a build in $name", { timeout: WITHIN_MS }, ({ name, service, url = "" }) => {
   const present = url !== "";
   const needed = present ? name : wanting(service);
 
@@ -77,6 +77,11 @@ describe.each(ENGINES)("$name", { timeout: WITHIN_MS }, ({ name, service, url = 
     expect(await findIndices(engine, names)).toEqual(before);
     expect((await shop.anonymous.get("/api/v1/search/items")).body).toMatchObject({ total: COUNT, degraded: false });
   });
+});
+
+describe.each(ENGINES)("the index of $name", { timeout: WITHIN_MS }, ({ name, service, url = "" }) => {
+  const present = url !== "";
+  const needed = present ? name : wanting(service);
 
   test.runIf(present)(`what differs in the engine is found, named and mended (${needed})`, async () => {
     await using running = await startSearchShop(url);
