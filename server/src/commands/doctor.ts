@@ -18,7 +18,7 @@ import { requirePort } from "./ports.ts";
 
 const OLDEST_NODE = 24;
 const REDIS_WAIT_MS = 2_000;
-const NAME_WIDTH = 18;
+const NAME_WIDTH = 20;
 
 /** A check says what it found; it throws what is wrong with the way out. */
 type Check = { name: string; run(): Promise<string> };
