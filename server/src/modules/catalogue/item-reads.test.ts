@@ -85,14 +85,7 @@ async function countBoth(shop: TestApp, path: string, query: string): Promise<nu
   return counts;
 }
 
-/** What goes on in the background must be over: writes wake the consumers, and tell the other processes. */
 async function statementsOf(shop: TestApp, work: () => Promise<unknown>): Promise<number> {
-  let quiet = -1;
-  await until(() => {
-    const before = quiet;
-    quiet = shop.statements();
-    return quiet === before;
-  });
   const before = shop.statements();
   await work();
   return shop.statements() - before;
