@@ -30,6 +30,7 @@ test("all mistakes are told at once, each with the variable's name", () => {
     DATABASE_URL: "mysql://x",
     DEMO: "perhaps",
     MESSAGING: "pigeons",
+    CACHE: "attic",
     FAULTS: "worker.after_claim=exit@3, nowhere=exit",
     MUTANT: "mule",
     TRUSTED_PROXIES: "10.0.0.0/8, 10.0.0.0/64, somewhere",
@@ -37,6 +38,13 @@ test("all mistakes are told at once, each with the variable's name", () => {
   const mistakes = mistakesOf(wrong);
   expect(mistakes).toHaveLength(Object.keys(wrong).length);
   for (const name of Object.keys(wrong)) expect(mistakes.some((line) => line.startsWith(name))).toBe(true);
+});
+
+test("a search engine wants an address, and a prefix that it accepts in the names of indices", () => {
+  const engine = { SEARCH: "elasticsearch", ELASTICSEARCH_URL: "http://127.0.0.1:9200" };
+  expect(mistakesOf({ ...engine, ELASTICSEARCH_URL: "" })[0]).toContain("ELASTICSEARCH_URL is required with");
+  expect(mistakesOf({ ...engine, ELASTICSEARCH_PREFIX: "My Shop" })[0]).toContain("ELASTICSEARCH_PREFIX=My Shop");
+  expect(readConfig(engine, "/srv")).toMatchObject({ search: "elasticsearch", elasticsearchPrefix: "shopfloor" });
 });
 
 test("failpoints are armed by name, action and hit, and what is none of these is refused", () => {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
 import type { Config } from "#src/config.ts";
@@ -9,6 +10,8 @@ import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
 import { findSigningKeys, signingKeysFile } from "#src/platform/security/secrets.ts";
 import { createTokens } from "#src/platform/security/tokens.ts";
+import { within } from "#src/platform/deadline.ts";
+import { openRedis } from "#src/platform/redis.ts";
 import { openEngine } from "#src/platform/search/engine.ts";
 import { findClaim } from "#src/platform/supervisor/claim.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";
@@ -17,7 +20,8 @@ import { loadConfig } from "./environment.ts";
 import { requirePort } from "./ports.ts";
 
 const OLDEST_NODE = 24;
-const NAME_WIDTH = 18;
+const REDIS_WAIT_MS = 2_000;
+const NAME_WIDTH = 20;
 
 /** A check says what it found; it throws what is wrong with the way out. */
 type Check = { name: string; run(): Promise<string> };
@@ -62,6 +66,7 @@ function checksOf(config: Config): Check[] {
     { name: "database", run: () => checkDatabase(config) },
     { name: "signing keys", run: () => checkKeys(config) },
     { name: "mail", run: () => checkMail(config) },
+    { name: "Redis", run: () => checkRedis(config) },
     { name: "search", run: () => checkSearch(config) },
   ];
 }
@@ -150,6 +155,20 @@ async function checkKeys(config: Config): Promise<string> {
   await createTokens(keys);
   const [first] = keys;
   return keys.length === 1 ? `one, ${first?.kid}` : `${keys.length}, a rotation is under way: see 'rotate-keys'`;
+}
+
+async function checkRedis({ redisUrl: url }: Config): Promise<string> {
+  if (url === undefined) return "not used";
+  const redis = openRedis({ url, name: "doctor", log: createLog({ logLevel: "silent", process: "doctor" }) });
+  try {
+    await within(once(redis.client, "ready"), REDIS_WAIT_MS);
+    await within(redis.check(), REDIS_WAIT_MS);
+    return withoutPassword(url);
+  } catch (error) {
+    throw mistake(`no Redis answers at ${withoutPassword(url)}: start it, or leave REDIS_URL and CACHE empty`, error);
+  } finally {
+    await redis.close();
+  }
 }
 
 async function checkSearch({ search, elasticsearchUrl: url, elasticsearchPrefix }: Config): Promise<string> {

@@ -15,6 +15,7 @@ const READS_PER_PHASE = 400;
 const WRITES_PER_PHASE = 10;
 
 const brings = hasRedis ? "" : " (scripts/services/start redis brings it)";
+
 describe.skipIf(!hasRedis)(`two processes with their cache in Redis${brings}`, () => {
   test("killed, frozen and flushed under load: no request fails and nobody is shown an older value", async () => {
     await using world = await openWorld();
@@ -75,7 +76,9 @@ describe.skipIf(!hasRedis)(`two processes with their cache in Redis${brings}`, (
     });
     await usedAgain(world, path, 1);
   }, 60_000);
+});
 
+describe.skipIf(!hasRedis)(`one of two processes with their cache in Redis${brings}`, () => {
   test("a process that dies between its commit and the news of it leaves nothing old behind", async () => {
     await using world = await openWorld();
     const path = await warmItem(world);

@@ -16,7 +16,7 @@ const PROBE_MS = 100;
 
 /**
  * Keeps bodies in Redis, for all processes: a change takes the body away before it is answered. While Redis does not
- * answer, readers ask the database, and a change begins a new epoch instead (docs/decisions/0012-cache.md).
+ * answer, readers ask the database, and a change begins a new epoch instead (docs/decisions/0013-cache.md).
  */
 export function createRedisCache(options: {
   redis: Redis;

@@ -1,10 +1,9 @@
-import { sql } from "kysely";
 import Type from "typebox";
 import { type Check, NAMED_OFFENDERS } from "#src/platform/database/check.ts";
 import type { Db, Trx } from "#src/platform/database/database.ts";
 import { type Engine, EngineAway } from "#src/platform/search/engine.ts";
 import { readBatch } from "./documents.ts";
-import { describe, type Drift } from "./drift-postgres.ts";
+import { describe, type Drift, findWaiting } from "./drift-postgres.ts";
 import { findIndices, findTargets, type IndexNames, writeLines } from "./elasticsearch-aliases.ts";
 import { readerOf } from "./elasticsearch-answer.ts";
 import { rebuildEngine } from "./rebuild-engine.ts";
@@ -109,7 +108,7 @@ async function compare({ db, engine, names }: Work, ids: number[]): Promise<Drif
     await engine.work({ method: "POST", path: `/${names.current}/_mget?_source_excludes=text_*,description`, body }),
   );
   const known = new Map(docs.map((doc) => [Number(doc._id), doc._source]));
-  const waiting = await findWaiting(db);
+  const waiting = new Set(await findWaiting(db, CONSUMERS));
   return ids.flatMap((item_id) => {
     const item = items.get(item_id);
     const doc = known.get(item_id);
@@ -120,14 +119,8 @@ async function compare({ db, engine, names }: Work, ids: number[]): Promise<Drif
   });
 }
 
-async function findWaiting(db: Db): Promise<Set<number>> {
-  const { rows } = await sql<{ item_id: number }>`
-    SELECT DISTINCT (o.payload ->> 'item_id')::bigint AS item_id
-    FROM deliveries d JOIN outbox o ON o.id = d.message_id
-    WHERE d.consumer IN ('catalogue.index_engine', 'catalogue.index_engine_stock')
-      AND d.handled_at IS NULL AND d.dead_at IS NULL`.execute(db);
-  return new Set(rows.map((row) => row.item_id));
-}
+// The consumers that write to the engine.
+const CONSUMERS = ["catalogue.index_engine", "catalogue.index_engine_stock"];
 
 async function indexDrifted(trx: Trx, work: Work): Promise<number> {
   const { engine, names } = work;

@@ -1,9 +1,10 @@
-import { sql } from "kysely";
 import { type Check, NAMED_OFFENDERS } from "#src/platform/database/check.ts";
-import type { Trx } from "#src/platform/database/database.ts";
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
+import { listWaiting } from "#src/platform/messaging/waiting.ts";
 import { readBatch } from "./documents.ts";
 import { takeIndexTurn, writeBatch } from "./postgres-writes.ts";
-import { countTerms } from "./rebuild-postgres.ts";
+import { COUNTED, countTerms } from "./rebuild-postgres.ts";
 
 /** Items that are written anew at once. */
 const REPAIR_ROWS = 200;
@@ -13,36 +14,55 @@ export const postgresIndexChecks: Check[] = [
   {
     name: "search: the index in PostgreSQL says what the items say",
     async find(trx) {
-      const { rows } = await sql<Drift>`${DRIFTED} ORDER BY item_id LIMIT ${NAMED_OFFENDERS}`.execute(trx);
-      return rows.map(describe);
+      return (await findDrift(trx)).slice(0, NAMED_OFFENDERS).map(describe);
     },
-    repair: indexDrifted,
+    async repair(trx) {
+      await takeIndexTurn(trx);
+      const drifted = await findDrift(trx);
+      await indexAnew(
+        trx,
+        drifted.map(({ item_id }) => item_id),
+      );
+      return drifted.length;
+    },
   },
   {
     name: "search: the words are counted as the items have them",
     async find(trx) {
-      const { rows } = await sql<{ term: string; told: number | null; counted: number | null }>`
-        SELECT term, t.items AS told, c.items AS counted FROM search_terms t FULL JOIN (${COUNTED}) c USING (term)
-        WHERE t.items IS DISTINCT FROM c.items ORDER BY term LIMIT ${NAMED_OFFENDERS}`.execute(trx);
+      const rows = await named<Miscount>(trx, "search_miscounted", MISCOUNTED, [NAMED_OFFENDERS]);
       return rows.map(({ term, told, counted }) => `"${term}": ${told ?? "no row"}, in ${counted ?? 0} items`);
     },
-    repair: countAnew,
+    async repair(trx) {
+      await takeIndexTurn(trx);
+      // A word without a row needs its spelling, which the items have that it is in.
+      const rows = await named<{ item_id: number }>(trx, "search_wordless", WORDLESS, []);
+      await indexAnew(
+        trx,
+        rows.map(({ item_id }) => item_id),
+      );
+      return rows.length + (await countTerms(trx));
+    },
   },
 ];
 
 /** An item that an index knows otherwise than it is; null: it is not there at all. */
 export type Drift = { item_id: number; version: number | null; indexed: number | null };
+type Miscount = { term: string; told: number | null; counted: number | null };
 
-const COUNTED = sql`SELECT term, count(*)::int AS items FROM item_search, unnest(terms) AS term GROUP BY term`;
-const DRIFTED = sql`
+const DRIFTED = `
   SELECT item_id, i.version, s.version AS indexed
   FROM (SELECT id AS item_id, * FROM items WHERE status = 'active') i FULL JOIN item_search s USING (item_id)
   WHERE (i.version, i.title, i.category, i.tags, i.sku, i.price_cents)
     IS DISTINCT FROM (s.version, s.title, s.category, s.tags, s.sku, s.price_cents)
-    AND NOT EXISTS (
-      SELECT FROM deliveries d JOIN outbox o ON o.id = d.message_id
-      WHERE d.consumer = 'catalogue.index' AND d.handled_at IS NULL AND d.dead_at IS NULL
-        AND (o.payload ->> 'item_id')::bigint = item_id)`;
+    AND NOT item_id = ANY($1::bigint[])
+  ORDER BY item_id`;
+const MISCOUNTED = `
+  SELECT term, t.items AS told, c.items AS counted FROM search_terms t FULL JOIN (${COUNTED}) c USING (term)
+  WHERE t.items IS DISTINCT FROM c.items ORDER BY term LIMIT $1`;
+const WORDLESS = `
+  SELECT item_id FROM item_search s
+  WHERE EXISTS (SELECT FROM unnest(s.terms) AS term WHERE NOT EXISTS (SELECT FROM search_terms t WHERE t.term = term))
+  ORDER BY item_id`;
 
 /** What is wrong with an item in an index, in a line. */
 export function describe({ item_id, version, indexed }: Drift): string {
@@ -53,28 +73,13 @@ export function describe({ item_id, version, indexed }: Drift): string {
     : `item ${item_id}: version ${version}, in the index ${indexed}`;
 }
 
-async function indexDrifted(trx: Trx): Promise<number> {
-  await takeIndexTurn(trx);
-  const { rows } = await sql<{ item_id: number }>`${DRIFTED} ORDER BY item_id`.execute(trx);
-  await indexAnew(
-    trx,
-    rows.map((row) => row.item_id),
-  );
-  return rows.length;
+/** The items that messages to these consumers are still about. */
+export async function findWaiting(db: DbOrTrx, consumers: string[]): Promise<number[]> {
+  return (await listWaiting<{ item_id: number }>(db, consumers)).map(({ item_id }) => item_id);
 }
 
-async function countAnew(trx: Trx): Promise<number> {
-  await takeIndexTurn(trx);
-  // A word without a row needs its spelling, which the items have that it is in.
-  const { rows } = await sql<{ item_id: number }>`
-    SELECT item_id FROM item_search s
-    WHERE EXISTS (SELECT FROM unnest(s.terms) AS term WHERE NOT EXISTS (SELECT FROM search_terms t WHERE t.term = term))
-    ORDER BY item_id`.execute(trx);
-  await indexAnew(
-    trx,
-    rows.map((row) => row.item_id),
-  );
-  return rows.length + (await countTerms(trx));
+async function findDrift(trx: Trx): Promise<Drift[]> {
+  return await named<Drift>(trx, "search_drifted", DRIFTED, [await findWaiting(trx, ["catalogue.index"])]);
 }
 
 // Out and in again, so that each of its words is known with its spelling.

@@ -62,8 +62,6 @@ export const PLAIN_INDEX = {
   mappings: MAPPINGS,
 };
 
-export type EngineDocument = ReturnType<typeof engineDocumentOf>;
-
 /** A document as the engine holds it: what is shown as it is, and beside it what is searched. */
 export function engineDocumentOf(document: SearchDocument, indexed_at: string) {
   const { title, description, category, tags, sku } = document;

@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import { expect, test } from "vitest";
 import { startApp, type TestApp } from "#test/app.ts";
 import { order, stocked } from "#test/shop.ts";
+import { migrate } from "#src/platform/database/migrate.ts";
 import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import type { Message } from "#src/platform/messaging/event.ts";
 import { readBatch } from "./documents.ts";
@@ -80,6 +81,19 @@ test("an item is found a moment after it was put up, and a word is forgotten wit
   await owner.delete(`/api/v1/items/${id}`);
   await shop.drained();
   expect(await shop.db.selectFrom("search_terms").select("term").execute()).toEqual([]);
+});
+
+test("items that were there before there was a search are found once it has come", async () => {
+  await using shop = await startApp({ worker: false });
+  const { id: owner_id } = await shop.signUp();
+  await shop.db.insertInto("items").values({ owner_id, title: "Theremin" }).execute();
+  for (let taken = ""; taken !== "0009_search";) {
+    [taken = "0009_search"] = (await migrate(shop.url, { direction: "down" })).applied;
+  }
+  await migrate(shop.url);
+  await using _worker = await shop.startWorker();
+  await shop.drained();
+  expect((await shop.anonymous.get("/api/v1/search/items?q=theremin")).body).toMatchObject({ total: 1 });
 });
 
 test("whether a product can be had is told when the last piece goes and when one comes back, not in between", async () => {

@@ -1,5 +1,5 @@
-import { sql } from "kysely";
 import type { Trx } from "#src/platform/database/database.ts";
+import { named } from "#src/platform/database/statement.ts";
 import { readBatch, readBatchAfter } from "./documents.ts";
 import { takeIndexTurn, writeBatch } from "./postgres-writes.ts";
 import type { Rebuild } from "./rebuild-engine.ts";
@@ -42,32 +42,32 @@ export async function rebuildPostgres({ db, signal, onProgress }: Rebuild): Prom
   });
 }
 
+const STRANGERS = `
+  SELECT item_id FROM item_search s
+  WHERE NOT EXISTS (SELECT FROM items i WHERE i.id = s.item_id AND i.status = 'active')`;
+
 async function removeStrangers(db: Rebuild["db"]): Promise<void> {
   await db.transaction().execute(async (trx) => {
     await takeIndexTurn(trx);
-    const { rows } = await sql<{ item_id: number }>`
-      SELECT item_id FROM item_search s
-      WHERE NOT EXISTS (SELECT FROM items i WHERE i.id = s.item_id AND i.status = 'active')`.execute(trx);
-    if (rows.length > 0)
-      await writeBatch(
-        trx,
-        await readBatch(
-          trx,
-          rows.map((row) => row.item_id),
-        ),
-      );
+    const strangers = await named<{ item_id: number }>(trx, "search_strangers", STRANGERS, []);
+    const ids = strangers.map(({ item_id }) => item_id);
+    if (ids.length > 0) await writeBatch(trx, await readBatch(trx, ids));
   });
 }
 
+/** In how many items each word is, as they have them. */
+export const COUNTED = "SELECT term, count(*)::int AS items FROM item_search, unnest(terms) AS term GROUP BY term";
+const COUNT_ANEW = `
+  WITH counted AS (${COUNTED}),
+  gone AS (
+    DELETE FROM search_terms t WHERE NOT EXISTS (SELECT FROM counted c WHERE c.term = t.term) RETURNING 1
+  ), changed AS (
+    UPDATE search_terms t SET items = c.items FROM counted c WHERE c.term = t.term AND t.items <> c.items RETURNING 1
+  )
+  SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM changed) AS wrong`;
+
 /** Counts the words of all items anew. Call it in one's turn. @returns how many words were miscounted */
 export async function countTerms(trx: Trx): Promise<number> {
-  const { rows } = await sql<{ wrong: number }>`
-    WITH counted AS (SELECT term, count(*)::int AS items FROM item_search, unnest(terms) AS term GROUP BY term),
-    gone AS (
-      DELETE FROM search_terms t WHERE NOT EXISTS (SELECT FROM counted c WHERE c.term = t.term) RETURNING 1
-    ), changed AS (
-      UPDATE search_terms t SET items = c.items FROM counted c WHERE c.term = t.term AND t.items <> c.items RETURNING 1
-    )
-    SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM changed) AS wrong`.execute(trx);
-  return rows[0]?.wrong ?? 0;
+  const [row] = await named<{ wrong: number }>(trx, "search_count_anew", COUNT_ANEW, []);
+  return row?.wrong ?? 0;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { type Client, startApp, type TestApp } from "./app.ts";
-import { hasRedis, startRedis } from "./redis-server.ts";
-import { figure } from "./faults/database/figure.ts";
-import { startSecondApi } from "./second-api.ts";
-import { until } from "./until.ts";
+import { type Client, startApp, type TestApp } from "#test/app.ts";
+import { hasRedis, startRedis } from "#test/redis-server.ts";
+import { figure } from "./database/figure.ts";
+import { startSecondApi } from "#test/second-api.ts";
+import { until } from "#test/until.ts";
 
 const PAIRS = 2_000;
 const WRITERS = 4;

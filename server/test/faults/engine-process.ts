@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { setTimeout } from "node:timers/promises";
+
+const RUNNERS = path.resolve(import.meta.dirname, "../../../scripts/services/java");
+/** A Java server on a busy machine takes its time. */
+const READY_WITHIN_MS = 120_000;
+const LOOK_EVERY_MS = 100;
+// An Elasticsearch that root starts runs as another user, who has to get through the folder to its own.
+const PASSABLE = 0o755;
+
+export type EngineProcess = AsyncDisposable & {
+  url: string;
+  /** starts it, again on the same data and port, and resolves when it answers */
+  start(): Promise<void>;
+  signal(signal: NodeJS.Signals): Promise<void>;
+};
+
+/** An engine that a test may kill: a process of its own, from what `scripts/services/start` has installed. */
+export async function prepareEngine(service: string, home: string): Promise<EngineProcess> {
+  const folder = await mkdtemp(path.join(tmpdir(), `shopfloor-${service}-`));
+  await chmod(folder, PASSABLE);
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const pid = async () => Number(await readFile(path.join(folder, "pid"), "utf8").catch(() => "")) || undefined;
+  const signal = async (name: NodeJS.Signals) => {
+    const running = await pid();
+    if (running !== undefined) process.kill(running, name);
+  };
+  return {
+    url,
+    signal,
+    async start() {
+      const script = path.join(RUNNERS, `run-${service}`);
+      spawn(script, [home, folder, String(port)], { stdio: "ignore", detached: true }).unref();
+      const deadline = performance.now() + READY_WITHIN_MS;
+      while (!(await isReady(url))) {
+        if (performance.now() > deadline) throw new Error(`${service} does not answer at ${url}`);
+        await setTimeout(LOOK_EVERY_MS);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await signal("SIGKILL").catch(() => undefined);
+      await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: LOOK_EVERY_MS });
+    },
+  };
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const health = await fetch(`${url}/_cluster/health?wait_for_status=yellow&timeout=1s`).catch(() => undefined);
+  return health?.ok === true;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
