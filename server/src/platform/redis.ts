@@ -1,4 +1,6 @@
 import { createClient } from "@redis/client";
+import { createBreaker } from "./breaker.ts";
+import { within } from "./deadline.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
 
 /** A command that takes longer has failed: what Redis holds only makes things faster, so nobody waits for it. */
@@ -7,12 +9,18 @@ const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_PAUSE_MS = 1_000;
 const RECONNECT_STEP_MS = 50;
 const PING_EVERY_MS = 10_000;
+const FAILURES_TO_OPEN = 3;
+const PROBE_EVERY_MS = 500;
 
 type Client = ReturnType<typeof connect>;
 
 export type Redis = {
-  /** Commands fail at once while there is no connection; every caller has a way without Redis. */
+  /** Commands fail at once while there is no connection; but to a Redis that is frozen they wait: see `ask`. */
   client: Client;
+  /** Runs commands within a bound; fails at once while Redis is known not to answer. Every caller has a way without. */
+  ask<T>(commands: (client: Client) => Promise<T>): Promise<T>;
+  /** Whether `ask` would ask at all. */
+  isAnswering(): boolean;
   /** Calls `onMessage` with what others publish on the channel, from now on and after every new connection. */
   subscribe(channel: string, onMessage: (message: string) => void): void;
   /** rejects while Redis does not answer */
@@ -24,8 +32,28 @@ export type Redis = {
 export function openRedis(options: { url: string; name: string; log: Log }): Redis {
   const client = connect(options, `shopfloor-${options.name}`);
   const subscribers: Client[] = [];
+  const breaker = createBreaker({
+    name: "Redis",
+    log: options.log,
+    opensAfter: FAILURES_TO_OPEN,
+    probeEveryMs: PROBE_EVERY_MS,
+    probe: async () => void (await within(client.ping(), COMMAND_TIMEOUT_MS)),
+  });
+  const isAnswering = () => client.isReady && !breaker.isOpen();
   return {
     client,
+    isAnswering,
+    async ask(commands) {
+      if (!isAnswering()) throw new Error("Redis does not answer");
+      try {
+        const answer = await within(commands(client), COMMAND_TIMEOUT_MS);
+        breaker.succeeded();
+        return answer;
+      } catch (error) {
+        breaker.failed(error);
+        throw error;
+      }
+    },
     subscribe(channel, onMessage) {
       const subscriber = connect(options, `shopfloor-${options.name}-${channel}`);
       subscribers.push(subscriber);
@@ -37,6 +65,7 @@ export function openRedis(options: { url: string; name: string; log: Log }): Red
       await client.ping();
     },
     async close() {
+      breaker.close();
       for (const one of [...subscribers, client]) if (one.isOpen) one.destroy();
     },
   };

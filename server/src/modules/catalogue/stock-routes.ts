@@ -53,6 +53,12 @@ export async function stockRoutes(app: App, context: Context): Promise<void> {
     },
   );
 
+  levelRoutes(app, context);
+}
+
+function levelRoutes(app: App, context: Context): void {
+  const { db } = context;
+
   app.get(
     "/api/v2/products/:id/stock",
     {

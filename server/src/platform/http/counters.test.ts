@@ -116,4 +116,25 @@ describe.skipIf(!hasRedis)("in Redis (where it is missing: scripts/services/star
     await server.start();
     await until(async () => await here.tryTake("bob"));
   });
+
+  test("a Redis that is frozen is waited for a few times, then no more, and what stands in goes on counting", async () => {
+    const redis = await connect();
+    const pid = Number(/process_id:(\d+)/.exec(await redis.client.info("server"))?.[1]);
+    const limiter = limitsOf(countInRedis(redis, countInMemory)).create({
+      name: "frozen",
+      points: 9,
+      windowSeconds: 60,
+    });
+    await limiter.tryTake("ann");
+    process.kill(pid, "SIGSTOP");
+    try {
+      for (let taken = 0; taken < 9; taken += 1) expect(await limiter.tryTake("ann")).toBe(true);
+      expect(await limiter.tryTake("ann")).toBe(false);
+      expect(redis.isAnswering()).toBe(false);
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    await until(async () => redis.isAnswering());
+    expect(await limiter.tryTake("ann")).toBe(true);
+  });
 });

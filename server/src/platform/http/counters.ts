@@ -35,12 +35,22 @@ export function countInPostgres(pool: pg.Pool, instead: Counters): Counters {
     });
 }
 
+type EvalOptions = Parameters<Redis["client"]["eval"]>[1];
+
 /** In Redis, for all processes that share it. @param instead where is counted while Redis does not answer */
-export function countInRedis(redis: Pick<Redis, "client">, instead: Counters): Counters {
+export function countInRedis(redis: Redis, instead: Counters): Counters {
+  // What the library asks of a client, each command within a bound.
+  const storeClient = {
+    get isReady() {
+      return redis.isAnswering();
+    },
+    eval: (script: string, options: EvalOptions) => redis.ask((client) => client.eval(script, options)),
+    del: (key: string) => redis.ask((client) => client.del(key)),
+  };
   return (limit) =>
     new RateLimiterRedis({
       ...optionsOf(limit),
-      storeClient: redis.client,
+      storeClient,
       useRedisPackage: true,
       // Asked while it is away it would make every request wait for nothing.
       rejectIfRedisNotReady: true,

@@ -35,7 +35,7 @@ export function createRevocations({ redis, log }: { redis: Redis | undefined; lo
       if (ids.length === 0) return;
       dropAll(ids);
       if (redis === undefined) return;
-      await remember(redis.client, ids).catch((error: unknown) =>
+      await redis.ask((client) => remember(client, ids)).catch((error: unknown) =>
         log.debug({ err: error }, "Redis was not told what was revoked; the others see it in the database"),
       );
     },
@@ -44,7 +44,8 @@ export function createRevocations({ redis, log }: { redis: Redis | undefined; lo
       listeners.push(drop);
     },
     async isRemembered(id) {
-      return redis !== undefined && (await redis.client.get(keyOf(id)).catch(() => null)) !== null;
+      if (redis === undefined) return false;
+      return (await redis.ask((client) => client.get(keyOf(id))).catch(() => null)) !== null;
     },
   };
 }
