@@ -43,6 +43,9 @@ export const PERMISSIONS = {
   "order.place": { roles: EVERYBODY },
   "order.read": { roles: STAFF, owner: true, hidden: true },
   "order.cancel": { roles: STAFF, owner: true, hidden: true },
+  "order.pay": { roles: STAFF },
+  "order.ship": { roles: STAFF },
+  "order.deliver": { roles: STAFF },
 } as const satisfies Record<string, Rule>;
 
 export type Permission = keyof typeof PERMISSIONS;

@@ -16,6 +16,9 @@ const EXCEPTIONS: Record<string, { why: string; expected: Partial<Record<Who, nu
     expected: { anonymous: 401, revoked: 401, stranger: 401, owner: 401, staff: 401, admin: 401 },
   },
   "POST /api/v1/auth/logout": { why: "who was never in can't leave", expected: { anonymous: 401 } },
+  "POST /api/v2/orders/{id}/pay": { why: "it is not reserved yet", expected: { staff: 409, admin: 409 } },
+  "POST /api/v2/orders/{id}/ship": { why: "it is not paid", expected: { staff: 409, admin: 409 } },
+  "POST /api/v2/orders/{id}/deliver": { why: "it was not sent", expected: { staff: 409, admin: 409 } },
   "POST /api/v1/auth/logout-all": { why: "who was never in can't leave", expected: { anonymous: 401 } },
 };
 

@@ -147,5 +147,7 @@ export const GOOD_BODIES: Record<string, (known: Known) => Record<string, unknow
   "PATCH /api/v2/products/{id}/stock": () => ({ low_stock_threshold: 2 }),
   "POST /api/v2/product-imports": ({ file }) => file,
   "POST /api/v2/product-batches": () => ({ products: [{ sku: "BULK-1", name: "Kettle", price_cents: 100 }] }),
+  "POST /api/v2/orders/{id}/pay": () => ({ reference: "payment-1" }),
+  "POST /api/v2/orders/{id}/ship": () => ({ carrier: "Post", tracking: "1Z" }),
   "POST /api/v2/orders": ({ product }) => ({ items: [{ product_id: product, quantity: 1 }] }),
 };

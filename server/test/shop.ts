@@ -52,7 +52,7 @@ export async function expectStockToAddUp(shop: TestApp): Promise<void> {
     .selectFrom("order_items")
     .innerJoin("orders", "orders.id", "order_items.order_id")
     .select((sum) => ["product_id", sum.fn.sum<number>("quantity").as("reserved")])
-    .where("orders.status", "=", "reserved")
+    .where("orders.status", "in", ["reserved", "paid"])
     .groupBy("product_id")
     .orderBy("product_id")
     .execute();

@@ -23,16 +23,17 @@ export const catalogueChecks: Check[] = [
     find: (trx) => findWrongSums(trx, "reserved", LEDGER_RESERVED),
   },
   {
-    name: "stock: every order has one reserving and at most one releasing movement of an item",
+    name: "stock: every order has one reserving and at most one releasing or shipping movement of an item",
     async find(trx) {
-      const { rows } = await sql<{ order_id: number; item_id: number; reserved: number; released: number }>`
+      const { rows } = await sql<{ order_id: number; item_id: number; reserved: number; closed: number }>`
         SELECT order_id, item_id, count(*) FILTER (WHERE kind = 'reserved') AS reserved,
-          count(*) FILTER (WHERE kind = 'released') AS released
+          count(*) FILTER (WHERE kind IN ('released', 'shipped')) AS closed
         FROM stock_movements WHERE order_id IS NOT NULL GROUP BY order_id, item_id
-        HAVING count(*) FILTER (WHERE kind = 'reserved') <> 1 OR count(*) FILTER (WHERE kind = 'released') > 1
+        HAVING count(*) FILTER (WHERE kind = 'reserved') <> 1 OR count(*) FILTER (WHERE kind IN ('released', 'shipped')) > 1
         ORDER BY order_id LIMIT ${NAMED_OFFENDERS}`.execute(trx);
       return rows.map(
-        (row) => `order ${row.order_id}, item ${row.item_id}: ${row.reserved} x reserved, ${row.released} x released`,
+        (row) =>
+          `order ${row.order_id}, item ${row.item_id}: ${row.reserved} x reserved, ${row.closed} x released or shipped`,
       );
     },
   },

@@ -5,9 +5,10 @@ import { announceAvailability, announceLowStock } from "./item-writes.ts";
 import {
   closeReservations,
   findPrices,
-  listOpenReservations,
+  listReservations,
   lockLevels,
   lockReservedLevels,
+  shipReservations,
   writeReservations,
 } from "./stock-repository.ts";
 
@@ -49,7 +50,12 @@ function lastOf(granted: StockRequest[], item_id: number): Origin {
 
 /** What each of these orders holds open; an order that holds nothing is missing in the map. */
 export async function listHeld(db: DbOrTrx, order_ids: number[]): Promise<Map<number, StockLine[]>> {
-  return Map.groupBy(await listOpenReservations(db, order_ids), (row) => row.order_id);
+  return Map.groupBy(await listReservations(db, order_ids, "open"), (row) => row.order_id);
+}
+
+/** What has left the shop with each of these orders; an order of which nothing was shipped is missing in the map. */
+export async function listShipped(db: DbOrTrx, order_ids: number[]): Promise<Map<number, StockLine[]>> {
+  return Map.groupBy(await listReservations(db, order_ids, "shipped"), (row) => row.order_id);
 }
 
 /**
@@ -71,4 +77,18 @@ export async function releaseStock(
     trx,
     back.map((item_id) => ({ item_id, origin: first.origin })),
   );
+}
+
+/**
+ * Takes what these orders hold out of the shop: off what is on hand and off what is reserved, so that nothing changes in
+ * what is available. An order that holds nothing any more is left alone, so that it happens once.
+ * Call it with the orders' rows locked.
+ */
+export async function shipStock(trx: Trx, orders: { order_id: number; correlation_id: string }[]): Promise<void> {
+  if (orders.length === 0) return;
+  await lockReservedLevels(
+    trx,
+    orders.map((order) => order.order_id),
+  );
+  await shipReservations(trx, orders);
 }

@@ -154,7 +154,7 @@ export const StockSettings = Strict({
   low_stock_threshold: Nullable(Type.Integer({ minimum: 1, maximum: MAX_STOCK, examples: [5] })),
 });
 
-export const MovementKind = Choice(["adjusted", "reserved", "released"]);
+export const MovementKind = Choice(["adjusted", "reserved", "released", "shipped"]);
 export const Movement = Strict({
   id: Id,
   item_id: Id,

@@ -77,11 +77,31 @@ const RESERVE_AGAIN =
   "ON CONFLICT (order_id, item_id) DO UPDATE SET quantity = reservations.quantity + excluded.quantity";
 const READ_BEFORE = "(SELECT b.reserved FROM stock_levels b WHERE b.item_id = s.item_id)";
 
+type Closing = { order_id: number; correlation_id: string };
+
+/** Takes what these orders hold off the shelf and out of the reserved; call it with the levels locked. */
+export async function shipReservations(trx: Trx, orders: Closing[]): Promise<void> {
+  await named(
+    trx,
+    "stock_ship",
+    `WITH closing AS (
+       SELECT * FROM unnest($1::bigint[], $2::text[]) AS c (order_id, correlation_id)
+     ), sent AS (
+       UPDATE reservations r SET status = 'shipped', closed_at = now()
+       FROM closing c WHERE r.order_id = c.order_id AND r.order_id = ANY($1) AND r.status = 'open'
+       RETURNING r.order_id, r.item_id, r.quantity, c.correlation_id
+     ), moved AS (
+       INSERT INTO stock_movements (item_id, kind, on_hand_delta, reserved_delta, order_id, correlation_id)
+       SELECT item_id, 'shipped', -quantity, -quantity, order_id, correlation_id FROM sent
+     )
+     UPDATE stock_levels l SET on_hand = l.on_hand - s.quantity, reserved = l.reserved - s.quantity
+     FROM (SELECT item_id, sum(quantity)::int AS quantity FROM sent GROUP BY item_id) s WHERE l.item_id = s.item_id`,
+    [orders.map((order) => order.order_id), orders.map((order) => order.correlation_id)],
+  );
+}
+
 /** @returns the items of which nothing had been free, and now something is */
-export async function closeReservations(
-  trx: Trx,
-  orders: { order_id: number; correlation_id: string }[],
-): Promise<number[]> {
+export async function closeReservations(trx: Trx, orders: Closing[]): Promise<number[]> {
   const levels = await named<{ item_id: number; was_sold_out: boolean }>(
     trx,
     "stock_release",
@@ -103,12 +123,12 @@ export async function closeReservations(
   return levels.filter((level) => level.was_sold_out).map((level) => level.item_id);
 }
 
-export async function listOpenReservations(db: DbOrTrx, order_ids: number[]) {
+export async function listReservations(db: DbOrTrx, order_ids: number[], status: "open" | "shipped") {
   return await db
     .selectFrom("reservations")
     .select(["order_id", "item_id", "quantity"])
     .where("order_id", "in", order_ids)
-    .where("status", "=", "open")
+    .where("status", "=", status)
     .execute();
 }
 

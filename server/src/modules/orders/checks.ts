@@ -1,13 +1,15 @@
 import { sql } from "kysely";
-import { listHeld } from "#src/modules/catalogue/public.ts";
+import { listHeld, listShipped } from "#src/modules/catalogue/public.ts";
 import { type Check, NAMED_OFFENDERS } from "#src/platform/database/check.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { listStockLines } from "./repository.ts";
 import type { OrderStatus } from "./schemas.ts";
-import { mayBecome } from "./transitions.ts";
+import { HOLDS, mayBecome } from "./transitions.ts";
 
 /** An order that waits longer than this has been forgotten by somebody. */
 const PENDING_MINUTES = 15;
+/** One that is due for longer than this is expired by nobody. */
+const OVERDUE_MINUTES = 15;
 const PAGE = 1_000;
 
 /** An order's status is derived from its history, and what it holds of the stock from its status. */
@@ -30,7 +32,10 @@ export const orderChecks: Check[] = [
       return Number(numAffectedRows ?? 0);
     },
   },
-  { name: "orders: a reserved order holds exactly its lines, any other holds nothing", find: findWrongHoldings },
+  {
+    name: "orders: a reserved order holds exactly its lines, so does a paid one, a shipped one took them along; others nothing",
+    find: findWrongHoldings,
+  },
   {
     name: `orders: none is pending for more than ${PENDING_MINUTES} minutes`,
     async find(trx) {
@@ -38,6 +43,15 @@ export const orderChecks: Check[] = [
         WHERE status = 'pending' AND created_at < now() - make_interval(mins => ${PENDING_MINUTES})
         ORDER BY id LIMIT ${NAMED_OFFENDERS}`.execute(trx);
       return rows.map((row) => `order ${row.id} since ${row.created_at}`);
+    },
+  },
+  {
+    name: `orders: none is kept unpaid for more than ${OVERDUE_MINUTES} minutes beyond its time`,
+    async find(trx) {
+      const { rows } = await sql<{ id: number; expires_at: string }>`SELECT id, expires_at FROM orders
+        WHERE status = 'reserved' AND expires_at < now() - make_interval(mins => ${OVERDUE_MINUTES})
+        ORDER BY id LIMIT ${NAMED_OFFENDERS}`.execute(trx);
+      return rows.map((row) => `order ${row.id} should have expired at ${row.expires_at}`);
     },
   },
 ];
@@ -77,11 +91,15 @@ async function findWrongHoldings(trx: Trx): Promise<string[]> {
   const wrong: string[] = [];
   for await (const page of orderPages(trx)) {
     const ids = page.map((order) => order.id);
-    const [wanted, held] = [await listStockLines(trx, ids), await listHeld(trx, ids)];
+    const wanted = await listStockLines(trx, ids);
+    const [held, shipped] = [await listHeld(trx, ids), await listShipped(trx, ids)];
     for (const order of page) {
-      const due = order.status === "reserved" ? describe(wanted.get(order.id) ?? []) : "nothing";
-      const holding = describe(held.get(order.id) ?? []);
+      const lines = describe(wanted.get(order.id) ?? []);
+      const [holding, left] = [describe(held.get(order.id) ?? []), describe(shipped.get(order.id) ?? [])];
+      const due = HOLDS[order.status] === "open" ? lines : "nothing";
       if (due !== holding) wrong.push(`order ${order.id} is ${order.status} and holds ${holding} instead of ${due}`);
+      const gone = HOLDS[order.status] === "shipped" ? lines : "nothing";
+      if (gone !== left) wrong.push(`order ${order.id} is ${order.status} and took ${left} along instead of ${gone}`);
     }
     if (wrong.length >= NAMED_OFFENDERS) break;
   }

@@ -2,6 +2,7 @@ import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { orderChecks } from "./checks.ts";
 import { orderPlaced } from "./events.ts";
+import { keepExpiring } from "./expire-orders.ts";
 import { orderData } from "./personal-data.ts";
 import { rejectUnprocessable, reserveOrders } from "./reserve-orders.ts";
 import { orderRoutes } from "./routes.ts";
@@ -14,6 +15,7 @@ export const ordersModule: Module = {
   personalData: [orderData],
   checks: orderChecks,
   sweeps: [],
+  background: keepExpiring,
   routes: orderRoutes,
   subscriptions: [
     subscribe(orderPlaced, {

@@ -39,7 +39,8 @@ const INSERT_ORDERS = `
   ), placed AS (
     INSERT INTO orders (id, user_id, total_cents, correlation_id)
     SELECT id, user_id, total_cents, correlation_id FROM input
-    RETURNING id, user_id, status, total_cents, reject_reason, shortfalls, correlation_id, version, created_at, updated_at
+    RETURNING id, user_id, status, total_cents, reject_reason, shortfalls, expires_at, payment_reference, carrier, tracking,
+      correlation_id, version, created_at, updated_at
   ), lines AS (
     INSERT INTO order_items (order_id, product_id, name, quantity, unit_price_cents)
     SELECT input.id, l.product_id, l.name, l.quantity, l.unit_price_cents
@@ -51,14 +52,23 @@ const INSERT_ORDERS = `
   )
   SELECT placed.* FROM placed JOIN input USING (id) ORDER BY input.ord`;
 
-export type LockedOrder = { id: number; user_id: number; status: OrderStatus; correlation_id: string };
+export type LockedOrder = {
+  id: number;
+  user_id: number;
+  status: OrderStatus;
+  version: number;
+  total_cents: number;
+  payment_reference: string | null;
+  correlation_id: string;
+};
 
 /** Holds orders in ascending id: with the stock rows after them, everybody locks in one order. */
 export async function lockOrders(trx: Trx, ids: number[]): Promise<LockedOrder[]> {
   return await named<LockedOrder>(
     trx,
     "orders_lock",
-    "SELECT id, user_id, status, correlation_id FROM orders WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+    `SELECT id, user_id, status, version, total_cents, payment_reference, correlation_id FROM orders
+     WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE`,
     [ids],
   );
 }
@@ -82,24 +92,36 @@ export type Move = {
   status: OrderStatus;
   actor_id: number | null;
   correlation_id: string;
+  /** what made it happen */
+  origin: Origin;
+  /** how long the order is kept for its buyer, for one that is reserved */
+  minutes?: number;
   reject_reason?: string;
   shortfalls?: unknown[];
+  payment_reference?: string;
+  carrier?: string | undefined;
+  tracking?: string | undefined;
 };
 
-/** Changes the status of orders and writes it into their history; call it with the orders locked. */
-export async function moveOrders(trx: Trx, moves: Move[]): Promise<void> {
+/** Changes the status of orders and writes it into their history; `moveOrders` is what use cases call. */
+export async function writeMoves(trx: Trx, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
   await named(
     trx,
     "orders_move",
     `WITH moves AS (
-       SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[], $6::text[])
-         AS m (id, status, reject_reason, shortfalls, actor_id, correlation_id)
+       SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[], $6::text[], $7::int[],
+           $8::text[], $9::text[], $10::text[])
+         AS m (id, status, reject_reason, shortfalls, actor_id, correlation_id, minutes,
+           payment_reference, carrier, tracking)
      ), events AS (
        INSERT INTO order_events (order_id, status, actor_id, correlation_id)
        SELECT id, status, actor_id, correlation_id FROM moves
      )
      UPDATE orders o SET status = m.status, reject_reason = m.reject_reason, shortfalls = m.shortfalls,
+       expires_at = now() + make_interval(mins => m.minutes),
+       payment_reference = coalesce(m.payment_reference, o.payment_reference),
+       carrier = coalesce(m.carrier, o.carrier), tracking = coalesce(m.tracking, o.tracking),
        version = o.version + 1, updated_at = now()
      FROM moves m WHERE o.id = m.id AND o.id = ANY($1)`,
     [
@@ -109,6 +131,10 @@ export async function moveOrders(trx: Trx, moves: Move[]): Promise<void> {
       moves.map(({ shortfalls }) => JSON.stringify(shortfalls ?? [])),
       moves.map(({ actor_id }) => actor_id),
       moves.map(({ correlation_id }) => correlation_id),
+      moves.map(({ minutes }) => minutes ?? null),
+      moves.map(({ payment_reference }) => payment_reference ?? null),
+      moves.map(({ carrier }) => carrier ?? null),
+      moves.map(({ tracking }) => tracking ?? null),
     ],
   );
 }
@@ -120,6 +146,10 @@ const ORDER_COLUMNS = [
   "total_cents",
   "reject_reason",
   "shortfalls",
+  "expires_at",
+  "payment_reference",
+  "carrier",
+  "tracking",
   "correlation_id",
   "version",
   "created_at",
@@ -168,4 +198,31 @@ export async function listHistories(db: DbOrTrx, order_ids: number[]) {
     .orderBy("id")
     .execute();
   return groupByOrder(rows);
+}
+
+// What is locked is read as it is then, and not as it was found: a payment that came between takes the order out.
+/** Holds reserved orders whose time is over, in ascending id, and passes over those that somebody else holds. */
+export async function lockDue(trx: Trx, limit: number): Promise<LockedOrder[]> {
+  return await named<LockedOrder>(
+    trx,
+    "orders_lock_due",
+    `WITH due AS MATERIALIZED (
+       SELECT id FROM orders WHERE status = 'reserved' AND expires_at <= now() ORDER BY expires_at LIMIT $1
+     )
+     SELECT o.id, o.user_id, o.status, o.version, o.total_cents, o.payment_reference, o.correlation_id
+     FROM orders o JOIN due USING (id) WHERE o.status = 'reserved' AND o.expires_at <= now()
+     ORDER BY o.id FOR NO KEY UPDATE OF o SKIP LOCKED`,
+    [limit],
+  );
+}
+
+// A worker of the version before reserves without a time: it begins when the first one of this version sees the order.
+export async function adoptTimeless(trx: Trx, { minutes, limit }: { minutes: number; limit: number }): Promise<void> {
+  await named(
+    trx,
+    "orders_adopt_timeless",
+    `UPDATE orders SET expires_at = now() + make_interval(mins => $1) WHERE id = ANY (ARRAY(
+       SELECT id FROM orders WHERE status = 'reserved' AND expires_at IS NULL LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED))`,
+    [minutes, limit],
+  );
 }

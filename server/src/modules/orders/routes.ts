@@ -9,8 +9,8 @@ import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { Id, IdParams } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
-import { cancelOrder } from "./cancel-order.ts";
-import { notAProduct, notCancellable, orderNotFound, quantityTooLarge, totalTooLarge } from "./errors.ts";
+import { changeRoutes } from "./change-routes.ts";
+import { notAProduct, orderNotFound, quantityTooLarge, totalTooLarge } from "./errors.ts";
 import { type PlaceOrder, placeOrders } from "./place-orders.ts";
 import { findOrder, listLines, selectOrders } from "./repository.ts";
 import { NewOrder, Order, OrderStatus, PlacedOrder } from "./schemas.ts";
@@ -81,6 +81,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
   );
 
   oneOrderRoutes(app, context);
+  changeRoutes(app, context);
 }
 
 function oneOrderRoutes(app: App, context: Context): void {
@@ -96,23 +97,6 @@ function oneOrderRoutes(app: App, context: Context): void {
       const order = await findOrder(db, request.params.id);
       if (order === undefined || !maySee(requireUser(request), order)) throw orderNotFound();
       return sendVersioned(request, reply, order);
-    },
-  );
-
-  app.post(
-    "/api/v2/orders/:id/cancel",
-    {
-      config: { permission: "order.cancel", problems: [orderNotFound, notCancellable] },
-      schema: {
-        summary: "Cancel an order",
-        description: "Gives back what the order holds of the stock, once.",
-        params: IdParams,
-        response: { 200: Order },
-      },
-    },
-    async (request) => {
-      const { id } = request.params;
-      return await cancelOrder(context, { id, user: requireUser(request), origin: request.origin });
     },
   );
 }

@@ -141,7 +141,7 @@ export interface OrderItems {
 export interface Orders {
   id: Generated<number>;
   user_id: number;
-  status: Generated<"pending" | "reserved" | "rejected" | "cancelled">;
+  status: Generated<"pending" | "reserved" | "rejected" | "cancelled" | "expired" | "paid" | "shipped" | "delivered">;
   total_cents: number;
   reject_reason: string | null;
   shortfalls: JsonWithDefault;
@@ -149,6 +149,10 @@ export interface Orders {
   version: Generated<number>;
   created_at: Generated<string>;
   updated_at: Generated<string>;
+  expires_at: string | null;
+  payment_reference: string | null;
+  carrier: string | null;
+  tracking: string | null;
 }
 
 export interface Outbox {
@@ -224,7 +228,7 @@ export interface Reservations {
   order_id: number;
   item_id: number;
   quantity: number;
-  status: Generated<"open" | "released">;
+  status: Generated<"open" | "released" | "shipped">;
   created_at: Generated<string>;
   closed_at: string | null;
 }
@@ -259,7 +263,7 @@ export interface StockLevels {
 export interface StockMovements {
   id: GeneratedAlways<number>;
   item_id: number;
-  kind: "adjusted" | "reserved" | "released";
+  kind: "adjusted" | "reserved" | "released" | "shipped";
   on_hand_delta: Generated<number>;
   reserved_delta: Generated<number>;
   reason: string | null;
