@@ -23,8 +23,11 @@ import type { App } from "./platform/http/app.ts";
 import { counterSweeps } from "./platform/http/counters.ts";
 import { type OpenLimits, openLimits } from "./platform/http/open-limits.ts";
 import { createHttpServer } from "./platform/http/server.ts";
+import { installAsyncApi } from "./platform/messaging/asyncapi.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
 import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
+import { listEvents } from "./platform/messaging/event.ts";
+import { messagingJourney } from "./platform/messaging/journey.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
 import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
@@ -35,7 +38,7 @@ import { createMailbox } from "./platform/mail/mailbox.ts";
 import type { Mailer } from "./platform/mail/mailer.ts";
 import { mailSending } from "./platform/mail/send-mail.ts";
 import { createSmtpMailer } from "./platform/mail/smtp.ts";
-import { mailData, mailSweeps } from "./platform/mail/stored-mails.ts";
+import { mailData, mailJourney, mailSweeps } from "./platform/mail/stored-mails.ts";
 import { openRedis } from "./platform/redis.ts";
 import { type Engine, openEngine } from "./platform/search/engine.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
@@ -50,6 +53,7 @@ import { startStatusServer } from "./platform/telemetry/status-server.ts";
 const modules: Module[] = [identityModule, catalogueModule, ordersModule, operationsModule];
 const invariants = [...modules.flatMap((module) => module.checks), ...messagingChecks];
 const personalData = [...modules.flatMap((module) => module.personalData), mailData, idempotencyData];
+const journeys = [messagingJourney, mailJourney, ...modules.flatMap((module) => module.journey ?? [])];
 const subscriptions = [mailSending, ...modules.flatMap((module) => module.subscriptions)];
 const sweeps = [...messagingSweeps, ...mailSweeps, ...counterSweeps, ...modules.flatMap((module) => module.sweeps)];
 
@@ -99,6 +103,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     redis,
     revocations: createRevocations({ redis, log }),
     personalData,
+    journeys,
     cache,
     searchEngine,
     wake: transport.wake,
@@ -151,6 +156,7 @@ export async function buildApi(
   };
   const app = await createHttpServer({ config, log, metrics, authenticate, checks, limits: limits.traffic });
   for (const module of modules) await app.register(async (scope) => module.routes(scope, context));
+  installAsyncApi(app, listEvents(), subscriptions);
   await app.ready();
   return {
     app,

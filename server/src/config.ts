@@ -32,6 +32,7 @@ const MUTANTS = [
   "price_not_fixed",
   "foreign_order_visible",
   "release_lost_on_cancel",
+  "journey_without_failures",
 ] as const;
 export type Mutant = (typeof MUTANTS)[number];
 

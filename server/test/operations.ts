@@ -1,4 +1,5 @@
 import { hashOf, newSeed } from "#src/platform/security/one-time-token.ts";
+import { registerSubscriptions } from "#src/platform/messaging/publish.ts";
 import type { Permission } from "#src/permissions.ts";
 import type { Client, TestApp } from "./app.ts";
 
@@ -79,8 +80,29 @@ export async function makeKnown(shop: TestApp, owner: Client) {
     await tokenFor(shop, owner, "password_reset"),
     await tokenFor(shop, owner, "verify_email"),
   ];
-  const things = { product, item, order, session, file, "product-import": imported };
+  const dead = { "dead-letter": await makeDeadLetter(shop), consumer: "orders.reserve", journey: "known-journey" };
+  const things = { product, item, order, session, file, "product-import": imported, ...dead };
   return { ...things, reset, verification, user: owner.id, email: await knownAddress(shop) };
+}
+
+/** A message that its consumer gave up. @returns the dead letter's id */
+export async function makeDeadLetter(shop: TestApp): Promise<string> {
+  const [made = ""] = await makeDeadLetters(shop, 1);
+  return made;
+}
+
+/** So many of them. @returns their ids */
+export async function makeDeadLetters(shop: TestApp, count: number): Promise<string[]> {
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const message = { topic: "order.placed", payload: JSON.stringify({ order_id: 1 }), correlation_id: "known-journey" };
+  const messages = Array.from({ length: count }, () => ({ ...message, traceparent }));
+  const written = await shop.db.insertInto("outbox").values(messages).returning("id").execute();
+  const consumer = "orders.reserve";
+  // Where no worker ever was, nobody has registered it.
+  await shop.db.transaction().execute((trx) => registerSubscriptions(trx, [{ topic: "order.placed", consumer }]));
+  const dead = written.map(({ id: message_id }) => ({ message_id, consumer, attempts: 5, dead_at: "now" }));
+  await shop.db.insertInto("deliveries").values(dead).execute();
+  return dead.map(({ message_id }) => `${message_id}.${consumer}`);
 }
 
 /** A one-time token as a mail would bring it. */

@@ -6,6 +6,7 @@ import type { Sweep } from "./database/sweep.ts";
 import type { TransactContext } from "./database/transact.ts";
 import type { App } from "./http/app.ts";
 import type { Limits } from "./http/rate-limit.ts";
+import type { ReadJourney } from "./journey.ts";
 import type { Subscription } from "./messaging/event.ts";
 import type { Mailer } from "./mail/mailer.ts";
 import type { Redis } from "./redis.ts";
@@ -33,6 +34,8 @@ export type Context = TransactContext & {
   searchEngine: Engine | undefined;
   /** what the modules hold about people, all of them */
   personalData: PersonalData[];
+  /** what the modules know of a journey, all of them */
+  journeys: ReadJourney[];
 };
 
 /** What a part of the server holds about people, for those who want to see it or to be forgotten. */
@@ -60,4 +63,6 @@ export type Module = {
   /** what must agree with these tables in another server that is configured, if there is one */
   outsideChecks?(work: Pick<Context, "config" | "db" | "searchEngine">): Check[];
   personalData: PersonalData[];
+  /** what it has to tell of a request and what that led to */
+  journey?: ReadJourney;
 };

@@ -15,6 +15,7 @@ import { indexInEngine } from "./search/index-in-engine.ts";
 import { indexItems } from "./search/index-items.ts";
 import { keepBuilt } from "./search/keep-built.ts";
 import { searchRoutes } from "./search/search-routes.ts";
+import { stockJourney } from "./stock-journey.ts";
 import { stockRoutes } from "./stock-routes.ts";
 
 /** Items that are indexed in one transaction. */
@@ -22,6 +23,7 @@ const INDEXING_BATCH = 200;
 
 export const catalogueModule: Module = {
   name: "catalogue",
+  journey: stockJourney,
   personalData: [catalogueData],
   checks: catalogueChecks,
   sweeps: [],

@@ -2,6 +2,7 @@ import { type Insertable, sql } from "kysely";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { Tables } from "#src/platform/database/tables.gen.ts";
+import type { ReadJourney } from "#src/platform/journey.ts";
 
 /** The key that an account's addresses are hashed with, made here for accounts from before it; a deleted one has none. */
 export async function readAuditKey(db: DbOrTrx, user_id: number, fresh: Buffer): Promise<Buffer | undefined> {
@@ -25,3 +26,15 @@ export function selectAudit(db: DbOrTrx) {
     .select(["id", "action", "user_id", "actor_id", "correlation_id", "details", "occurred_at"])
     .select(sql<string | null>`encode(address_hmac, 'hex')`.as("address_hmac"));
 }
+
+/** What was written into the log on the way. */
+export const auditJourney: ReadJourney = async (db, correlation_id, limit) => {
+  const rows = await db
+    .selectFrom("audit_log")
+    .select(["action", "user_id", "actor_id", "details", "occurred_at"])
+    .where("correlation_id", "=", correlation_id)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(({ action, occurred_at, ...details }) => ({ occurred_at, kind: "audit", what: action, details }));
+};

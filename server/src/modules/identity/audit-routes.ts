@@ -11,7 +11,9 @@ const CORRELATION_ID = "^[A-Za-z0-9._-]{1,64}$";
 const AuditEntry = Strict({
   id: Id,
   action: Type.String({ examples: ["session.refresh_reused"] }),
-  user_id: Nullable(Type.Integer({ description: "whose account it is about; null when nobody has the name" })),
+  user_id: Nullable(
+    Type.Integer({ description: "whose account it is about; null when nobody has the name, or it is about none" }),
+  ),
   actor_id: Nullable(Type.Integer({ description: "who was signed in; null when nobody was" })),
   address_hmac: Nullable(
     Type.String({ description: "the same for the same address and actor; means nothing once the account is deleted" }),
@@ -39,7 +41,7 @@ export async function auditRoutes(app: App, context: Context): Promise<void> {
     {
       config: { permission: "audit.read" },
       schema: {
-        summary: "Read what happened to accounts: who, what, when, in which request",
+        summary: "Read what was done to accounts and to the machinery: who, what, when, in which request",
         description: "`from` is the first moment that is shown, `to` the first that is not any more.",
         querystring: AuditList,
         response: { 200: pageOf(AuditEntry) },

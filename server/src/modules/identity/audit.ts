@@ -4,7 +4,7 @@ import type { DbOrTrx } from "#src/platform/database/database.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { insertAudit, readAuditKey } from "./audit-repository.ts";
 
-/** What is written down about accounts. A word more is a decision: the log is for ever. */
+/** What is written down about accounts, and about hands that were laid on the machinery. A word more is a decision. */
 export const AUDIT_ACTIONS = [
   "account.opened",
   "account.verified",
@@ -23,6 +23,11 @@ export const AUDIT_ACTIONS = [
   "password.reset",
   "password.changed",
   "password.upgraded",
+  "dead_letter.replayed",
+  "dead_letter.discarded",
+  "dead_letters.replayed",
+  "consumer.paused",
+  "consumer.resumed",
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -1,6 +1,7 @@
 import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { accountRoutes } from "./account-routes.ts";
+import { auditJourney } from "./audit-repository.ts";
 import { auditRoutes } from "./audit-routes.ts";
 import { keyRoutes } from "./key-routes.ts";
 import { passwordResetRequested, userRegistered } from "./events.ts";
@@ -21,6 +22,7 @@ const TOKENS_BATCH = 20;
 
 export const identityModule: Module = {
   name: "identity",
+  journey: auditJourney,
   personalData: [identityData],
   checks: [],
   sweeps: [...sessionSweeps, ...tokenSweeps],

@@ -1,5 +1,7 @@
+import type { FastifyRequest } from "fastify";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
+import { type AuditAction, callerOf, recordAudit } from "./audit.ts";
 import { normaliseEmail } from "./email.ts";
 
 export type Person = { id: number; full_name: string };
@@ -16,4 +18,16 @@ export async function listPeople(db: DbOrTrx, ids: number[]): Promise<Map<number
 export async function findOwner(db: DbOrTrx, email: string): Promise<number | undefined> {
   const text = "SELECT id FROM users WHERE email = $1 AND status = 'active'";
   return (await named<{ id: number }>(db, "users_by_email", text, [normaliseEmail(email)]))[0]?.id;
+}
+
+/**
+ * Writes into the audit log what the signed-in user of a request does to the machinery, in the transaction that does it.
+ * @param act.details ids, numbers and words of our own, never what a client has written
+ */
+export async function recordAct(
+  db: DbOrTrx,
+  request: FastifyRequest,
+  act: { action: AuditAction; details: Record<string, string | number | boolean> },
+): Promise<void> {
+  await recordAudit(db, callerOf(request), { ...act, user_id: null });
 }

@@ -1,4 +1,7 @@
 import type { Module } from "#src/platform/context.ts";
+import { consumerRoutes } from "./consumer-routes.ts";
+import { deadLetterRoutes } from "./dead-letter-routes.ts";
+import { journeyRoutes } from "./journey-routes.ts";
 import { mailRoutes } from "./mail-routes.ts";
 
 /** What the staff sees of the machinery. It has no tables of its own. */
@@ -7,6 +10,11 @@ export const operationsModule: Module = {
   personalData: [],
   checks: [],
   sweeps: [],
-  routes: mailRoutes,
+  async routes(app, context) {
+    await mailRoutes(app, context);
+    await consumerRoutes(app, context);
+    await deadLetterRoutes(app, context);
+    await journeyRoutes(app, context);
+  },
   subscriptions: [],
 };

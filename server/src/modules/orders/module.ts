@@ -3,6 +3,7 @@ import { subscribe } from "#src/platform/messaging/event.ts";
 import { orderChecks } from "./checks.ts";
 import { orderPlaced } from "./events.ts";
 import { keepExpiring } from "./expire-orders.ts";
+import { orderJourney } from "./journey.ts";
 import { orderData } from "./personal-data.ts";
 import { rejectUnprocessable, reserveOrders } from "./reserve-orders.ts";
 import { orderRoutes } from "./routes.ts";
@@ -12,6 +13,7 @@ const RESERVING_BATCH = 200;
 
 export const ordersModule: Module = {
   name: "orders",
+  journey: orderJourney,
   personalData: [orderData],
   checks: orderChecks,
   sweeps: [],

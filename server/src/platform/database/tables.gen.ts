@@ -41,6 +41,19 @@ export interface CacheEpoch {
   nonce: Generated<string>;
 }
 
+export interface DeadLetters {
+  id: ReadOnly<string | null>;
+  message_id: ReadOnly<number | null>;
+  consumer: ReadOnly<string | null>;
+  topic: ReadOnly<string | null>;
+  payload: ReadOnly<unknown>;
+  correlation_id: ReadOnly<string | null>;
+  attempts: ReadOnly<number | null>;
+  error: ReadOnly<string | null>;
+  occurred_at: ReadOnly<string | null>;
+  dead_at: ReadOnly<string | null>;
+}
+
 export interface Deliveries {
   message_id: number;
   consumer: string;
@@ -48,6 +61,7 @@ export interface Deliveries {
   due_at: Generated<string>;
   handled_at: string | null;
   dead_at: string | null;
+  discarded_at: string | null;
 }
 
 export interface DeliveryFailures {
@@ -164,6 +178,11 @@ export interface Outbox {
   user_id: number | null;
   cause: number | null;
   occurred_at: Generated<string>;
+}
+
+export interface PausedConsumers {
+  consumer: string;
+  paused_at: Generated<string>;
 }
 
 export interface ProductImportLines {
@@ -298,6 +317,7 @@ export interface Tables {
   all_products: AllProducts;
   audit_log: AuditLog;
   cache_epoch: CacheEpoch;
+  dead_letters: DeadLetters;
   deliveries: Deliveries;
   delivery_failures: DeliveryFailures;
   idempotency_keys: IdempotencyKeys;
@@ -309,6 +329,7 @@ export interface Tables {
   order_items: OrderItems;
   orders: Orders;
   outbox: Outbox;
+  paused_consumers: PausedConsumers;
   product_import_lines: ProductImportLines;
   product_imports: ProductImports;
   products: Products;

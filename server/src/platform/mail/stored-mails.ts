@@ -1,6 +1,7 @@
 import { type Insertable, sql } from "kysely";
 import type { PersonalData } from "#src/platform/context.ts";
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { JourneyEntry, ReadJourney } from "#src/platform/journey.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
 import type { Tables } from "#src/platform/database/tables.gen.ts";
@@ -58,6 +59,23 @@ export const mailData: PersonalData = {
   async forget(trx, user_id) {
     await trx.deleteFrom("mails").where("user_id", "=", user_id).execute();
   },
+};
+
+/** Mails by their kind: to whom, the list of mails says. */
+export const mailJourney: ReadJourney = async (db, correlation_id, limit) => {
+  const rows = await db
+    .selectFrom("mails")
+    .select(["id", "kind", "created_at", "sent_at"])
+    .where("correlation_id", "=", correlation_id)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.flatMap(({ id: mail_id, kind, created_at, sent_at }) => {
+    const tell = (occurred_at: string, state: string): JourneyEntry => {
+      return { occurred_at, kind: "mail", what: `mail ${kind}: ${state}`, details: { mail_id, kind, state } };
+    };
+    return [tell(created_at, "queued"), ...(sent_at === null ? [] : [tell(sent_at, "sent")])];
+  });
 };
 
 const SWEEP_MAILS = `

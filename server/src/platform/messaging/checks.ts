@@ -32,6 +32,7 @@ export const messagingChecks: Check[] = [
       const { rows } = await sql<{ message_id: number; consumer: string; due_at: string }>`
         SELECT message_id, consumer, due_at FROM deliveries WHERE handled_at IS NULL AND dead_at IS NULL
           AND due_at < now() - make_interval(mins => ${OVERDUE_MINUTES})
+          AND NOT EXISTS (SELECT FROM paused_consumers p WHERE p.consumer = deliveries.consumer)
         ORDER BY due_at LIMIT ${NAMED_OFFENDERS}`.execute(trx);
       return rows.map(
         (row) => `message ${row.message_id} for ${row.consumer}, due ${row.due_at}: is a worker running?`,

@@ -129,11 +129,15 @@ function describe(error: unknown): string {
   return parts.length === 0 ? "something that is no error was thrown" : parts.join(" <- ").slice(0, MAX_ERROR_LENGTH);
 }
 
+// Asked with every claim: a pause holds for all workers from the moment in which it is committed.
+const IS_RUNNING = "NOT EXISTS (SELECT FROM paused_consumers p WHERE p.consumer = $1)";
+
 function claim(condition: string): string {
   return `
   WITH due AS (
     SELECT d.message_id FROM deliveries d
     WHERE d.consumer = $1 AND d.handled_at IS NULL AND d.dead_at IS NULL AND ${condition} AND d.due_at <= now()
+      AND ${IS_RUNNING}
     ORDER BY d.due_at, d.message_id LIMIT $2 FOR UPDATE SKIP LOCKED
   ), claimed AS (
     UPDATE deliveries d SET attempts = d.attempts + 1, due_at = now() + $3::float8 * interval '1 millisecond'
@@ -148,7 +152,7 @@ const LOCK_EXHAUSTED = `
   SELECT o.id, d.attempts AS attempt, o.topic, o.payload, o.correlation_id, o.traceparent, o.user_id, o.occurred_at
   FROM deliveries d JOIN outbox o ON o.id = d.message_id
   WHERE d.consumer = $1 AND d.handled_at IS NULL AND d.dead_at IS NULL AND d.attempts >= $2 AND d.attempts > 0
-    AND d.due_at <= now()
+    AND d.due_at <= now() AND ${IS_RUNNING}
   ORDER BY d.due_at LIMIT 1 FOR UPDATE OF d SKIP LOCKED`;
 
 // The list stands there twice: by the join alone, a planner without fresh statistics reads the whole table.

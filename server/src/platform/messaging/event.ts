@@ -57,8 +57,22 @@ export function isFinal(error: unknown): boolean {
   return error instanceof Error && finals.has(error);
 }
 
-/** Declares an event of a module, as in `defineEvent("order.placed", Strict({ order_id: Id }))`. */
+export type DeclaredEvent = { topic: string; schema: TSchema };
+
+const declared = new Map<string, DeclaredEvent>();
+
+/** Every event that the loaded modules can publish. */
+export function listEvents(): DeclaredEvent[] {
+  return [...declared.values()];
+}
+
+/**
+ * Declares an event of a module, once, as in `defineEvent("order.placed", Strict({ order_id: Id }))`.
+ * @throws Error when the topic is taken: two schemas would be two promises under one name
+ */
 export function defineEvent<Schema extends TSchema>(topic: string, schema: Schema): EventType<Schema> {
+  if (declared.has(topic)) throw new Error(`the event "${topic}" is declared twice`);
+  declared.set(topic, { topic, schema });
   const compiled = Compile(schema);
   return {
     topic,

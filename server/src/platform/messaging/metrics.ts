@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { Db } from "#src/platform/database/database.ts";
-import { named } from "#src/platform/database/statement.ts";
+import { listQueues, type Queue } from "./queues.ts";
 
 export type MessagingMetrics = {
   /** `count` deliveries were handled by one run of `seconds` */
@@ -43,46 +43,30 @@ export function createMessagingMetrics(registry: Registry): MessagingMetrics {
 
 /** What waits in the database, read when somebody scrapes; without the database it is not known, and not shown. */
 export function registerQueueGauges(registry: Registry, db: Db): void {
-  let running: Promise<QueueRow[]> | undefined;
+  let running: Promise<Queue[]> | undefined;
   // One read for all gauges of a scrape: they are collected at the same moment.
   const read = () =>
-    (running ??= readQueues(db)
-      .catch((): QueueRow[] => [])
+    (running ??= listQueues(db)
+      .catch((): Queue[] => [])
       .finally(() => (running = undefined)));
-  const register = (name: string, help: string, valueOf: (row: QueueRow) => number) =>
+  const register = (name: string, help: string, valueOf: (queue: Queue) => number) =>
     new Gauge({
       name,
       help,
       labelNames: ["consumer"],
       registers: [registry],
       async collect() {
-        const rows = await read();
+        const queues = await read();
         this.reset();
-        for (const row of rows) this.set({ consumer: row.consumer }, valueOf(row));
+        for (const queue of queues) this.set({ consumer: queue.consumer }, valueOf(queue));
       },
     });
-  register("messaging_queue_depth", "Open deliveries, by consumer", (row) => row.depth);
-  register("messaging_dead_letters", "Deliveries given up, by consumer", (row) => row.dead);
+  register("messaging_queue_depth", "Open deliveries, by consumer", (queue) => queue.waiting + queue.retrying);
+  register("messaging_dead_letters", "Deliveries given up, by consumer", (queue) => queue.dead);
   const age = "Age of the oldest open delivery, by consumer";
-  register("messaging_queue_oldest_age_seconds", age, (row) => row.oldest_age_seconds);
-}
-
-type QueueRow = { consumer: string; depth: number; dead: number; oldest_age_seconds: number };
-
-async function readQueues(db: Db): Promise<QueueRow[]> {
-  return await named<QueueRow>(
-    db,
-    "messaging_queues",
-    `SELECT s.consumer, q.depth, q.oldest_age_seconds,
-       (SELECT count(*) FROM deliveries d WHERE d.consumer = s.consumer AND d.dead_at IS NOT NULL) AS dead
-     FROM (SELECT DISTINCT consumer FROM subscriptions) s
-     CROSS JOIN LATERAL (
-       SELECT count(*) AS depth,
-         coalesce(extract(epoch FROM now() - (SELECT o.occurred_at FROM outbox o WHERE o.id = min(d.message_id))), 0)::float8
-           AS oldest_age_seconds
-       FROM deliveries d WHERE d.consumer = s.consumer AND d.handled_at IS NULL AND d.dead_at IS NULL
-     ) q
-     ORDER BY s.consumer`,
-    [],
-  );
+  register("messaging_queue_oldest_age_seconds", age, (queue) => queue.oldest_age_seconds);
+  const lag = "Time for which a delivery is due and nobody takes it, by consumer";
+  register("messaging_queue_lag_seconds", lag, (queue) => queue.lag_seconds);
+  const paused = "Whether a consumer is paused (1) or not (0)";
+  register("messaging_consumer_paused", paused, (queue) => (queue.paused_at === null ? 0 : 1));
 }

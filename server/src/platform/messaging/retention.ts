@@ -39,12 +39,20 @@ export function startRetention(context: { db: Db; log: Log }, sweeps: Sweep[]): 
   };
 }
 
-// A message goes only when each of its deliveries has ended well long ago; dead letters stay until somebody decides.
+// A message goes only when each of its deliveries was handled or discarded long ago; dead letters stay until somebody
+// decides.
 const STATEMENTS = [
   [
     "sweep_deliveries",
     `DELETE FROM deliveries WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM deliveries WHERE handled_at < now() - make_interval(days => $1)
+       LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+    HANDLED_DAYS,
+  ],
+  [
+    "sweep_discarded",
+    `DELETE FROM deliveries WHERE ctid = ANY (ARRAY(
+       SELECT ctid FROM deliveries WHERE dead_at IS NOT NULL AND discarded_at < now() - make_interval(days => $1)
        LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
     HANDLED_DAYS,
   ],
