@@ -35,9 +35,11 @@ export function createRevocations({ redis, log }: { redis: Redis | undefined; lo
       if (ids.length === 0) return;
       dropAll(ids);
       if (redis === undefined) return;
-      await redis.ask((client) => remember(client, ids)).catch((error: unknown) =>
-        log.debug({ err: error }, "Redis was not told what was revoked; the others see it in the database"),
-      );
+      await redis
+        .ask((client) => remember(client, ids))
+        .catch((error: unknown) =>
+          log.debug({ err: error }, "Redis was not told what was revoked; the others see it in the database"),
+        );
     },
     listen(drop) {
       if (listeners.length === 0) redis?.subscribe(CHANNEL, (message) => dropAll(parseIds(message)));
