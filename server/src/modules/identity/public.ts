@@ -1,8 +1,9 @@
 import type { FastifyRequest } from "fastify";
-import type { DbOrTrx } from "#src/platform/database/database.ts";
+import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
 import { type AuditAction, callerOf, recordAudit } from "./audit.ts";
 import { normaliseEmail } from "./email.ts";
+import { listRecipients } from "./password-repository.ts";
 
 export type Person = { id: number; full_name: string };
 
@@ -30,4 +31,12 @@ export async function recordAct(
   act: { action: AuditAction; details: Record<string, string | number | boolean> },
 ): Promise<void> {
   await recordAudit(db, callerOf(request), { ...act, user_id: null });
+}
+
+/**
+ * Where mails to these users go, by their ids; who may not act or is gone is missing in the map. The accounts are held
+ * until the transaction ends: a mail to one that is deleted meanwhile would stay behind.
+ */
+export async function listMailAddresses(trx: Trx, ids: number[]): Promise<Map<number, string>> {
+  return new Map((await listRecipients(trx, [...new Set(ids)])).map(({ id, email }) => [id, email]));
 }

@@ -1,6 +1,7 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import { wakeAfterCommit } from "#src/platform/database/transact.ts";
 import { ORDERS_MOVED } from "./events.ts";
+import { mailBuyers } from "./mails.ts";
 import { type Move, writeMoves } from "./repository.ts";
 
 /**
@@ -10,5 +11,6 @@ import { type Move, writeMoves } from "./repository.ts";
 export async function moveOrders(trx: Trx, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
   await writeMoves(trx, moves);
+  await mailBuyers(trx, moves);
   wakeAfterCommit(trx, ORDERS_MOVED);
 }

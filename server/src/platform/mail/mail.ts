@@ -5,7 +5,7 @@ import { Id, Strict } from "#src/platform/http/schemas.ts";
 import { defineEvent } from "#src/platform/messaging/event.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { insertMail } from "./stored-mails.ts";
+import { insertMails } from "./stored-mails.ts";
 
 export type MailText = { subject: string; text: string };
 
@@ -57,6 +57,8 @@ export function defineMail<Schema extends TSchema>(
   return type;
 }
 
+type ToQueue<Schema extends TSchema> = { user_id: number; recipient: string; params: Static<Schema> };
+
 /**
  * Writes a mail and the message that gets it sent, in the transaction of the change that it tells of.
  * @param mail.user_id whose mail it is: it goes when the account goes
@@ -65,15 +67,29 @@ export function defineMail<Schema extends TSchema>(
 export async function queueMail<Schema extends TSchema>(
   trx: Trx,
   origin: Origin,
-  mail: { kind: MailType<Schema>; user_id: number; recipient: string; params: Static<Schema> },
+  { kind, ...mail }: ToQueue<Schema> & { kind: MailType<Schema> },
 ): Promise<void> {
-  const { kind, user_id, recipient, params } = mail;
-  const mistake = kind.check(params);
-  if (mistake !== undefined) throw new Error(`mail ${kind.kind}: ${mistake}`);
-  const { correlation_id } = origin;
-  const row = { kind: kind.kind, user_id, recipient, params: JSON.stringify(params), correlation_id };
-  const mail_id = await insertMail(trx, row);
-  await publish(trx, mailQueued, [{ origin, payload: { mail_id } }]);
+  await queueMails(trx, kind, [{ origin, ...mail }]);
+}
+
+/** As `queueMail`, for many mails of one kind: in two statements, however many they are. */
+export async function queueMails<Schema extends TSchema>(
+  trx: Trx,
+  kind: MailType<Schema>,
+  mails: (ToQueue<Schema> & { origin: Origin })[],
+): Promise<void> {
+  if (mails.length === 0) return;
+  const rows = mails.map(({ origin: { correlation_id }, user_id, recipient, params }) => {
+    const mistake = kind.check(params);
+    if (mistake !== undefined) throw new Error(`mail ${kind.kind}: ${mistake}`);
+    return { kind: kind.kind, user_id, recipient, params: JSON.stringify(params), correlation_id };
+  });
+  const ids = await insertMails(trx, rows);
+  const messages = mails.flatMap(({ origin }, index) => {
+    const mail_id = ids[index];
+    return mail_id === undefined ? [] : [{ origin, payload: { mail_id } }];
+  });
+  await publish(trx, mailQueued, messages);
 }
 
 /** What a stored mail says; undefined when this version knows no such mail: the row is of another one. */

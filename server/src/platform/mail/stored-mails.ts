@@ -30,8 +30,9 @@ export async function findMail(db: DbOrTrx, id: number): Promise<StoredMail | un
   return await selectMails(db).where("id", "=", id).executeTakeFirst();
 }
 
-export async function insertMail(trx: Trx, mail: Insertable<Tables["mails"]>): Promise<number> {
-  return (await trx.insertInto("mails").values(mail).returning("id").executeTakeFirstOrThrow()).id;
+/** @returns their ids, in the same order */
+export async function insertMails(trx: Trx, mails: Insertable<Tables["mails"]>[]): Promise<number[]> {
+  return (await trx.insertInto("mails").values(mails).returning("id").execute()).map(({ id }) => id);
 }
 
 export async function markSent(trx: Trx, ids: number[]): Promise<void> {
