@@ -2,10 +2,12 @@ import { expect, test } from "vitest";
 import { messagingChecks } from "#src/platform/messaging/checks.ts";
 import { type Client, startApp, type TestApp } from "#test/app.ts";
 import { actionsOf } from "#test/audit-actions.ts";
+import { figure } from "#test/faults/database/figure.ts";
 import { makeDeadLetter } from "#test/operations.ts";
 import { order, statuses, stocked } from "#test/shop.ts";
 import { until } from "#test/until.ts";
 
+const MANY = 5_000;
 const RESERVE = "/api/v1/operations/consumers/orders.reserve";
 type Queue = Record<string, unknown>;
 
@@ -46,6 +48,25 @@ test("with the worker away depth and lag rise; it comes back, and everything dra
   await using _worker = await shop.startWorker();
   await shop.drained();
   expect(await queueOf(staff, "orders.reserve")).toMatchObject({ waiting: 0, lag_seconds: 0, handled_last_minute: 20 });
+});
+
+// D20
+test("five thousand messages that waited for a worker are gone within ten seconds of its coming", async () => {
+  await using shop = await startIdle();
+  const staff = await shop.signUp("staff");
+  const kettle = await stocked(shop, { stock: 1 });
+  const message = { topic: "item.changed", payload: JSON.stringify({ item_id: kettle }), correlation_id: "many" };
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const messages = Array.from({ length: MANY }, () => ({ ...message, traceparent }));
+  const written = await shop.db.insertInto("outbox").values(messages).returning("id").execute();
+  const deliveries = written.map(({ id: message_id }) => ({ message_id, consumer: "catalogue.index" }));
+  await shop.db.insertInto("deliveries").values(deliveries).execute();
+  expect((await queueOf(staff, "catalogue.index"))["waiting"]).toBeGreaterThanOrEqual(MANY);
+  const startedAt = performance.now();
+  await using _worker = await shop.startWorker();
+  await shop.drained();
+  figure(`${MANY} waiting messages handled ${Math.round(performance.now() - startedAt)} ms after the worker's start`);
+  expect(await queueOf(staff, "catalogue.index")).toMatchObject({ waiting: 0, retrying: 0, lag_seconds: 0 });
 });
 
 test("a paused consumer begins nothing new, in no worker, also not after a restart, and loses no attempt", async () => {
