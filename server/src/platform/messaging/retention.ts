@@ -1,3 +1,4 @@
+import { setTimeout as rest } from "node:timers/promises";
 import { IDEMPOTENCY_KEY_HOURS } from "#src/platform/database/idempotency.ts";
 import type { Db } from "#src/platform/database/database.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
@@ -10,33 +11,43 @@ const SWEEP_EVERY_MS = 10 * 60_000;
 /** Rows per statement: short locks, and room between them for everybody else. */
 const SWEEP_BATCH = 2_000;
 
+/** Between two of them, so that what is old never keeps those who order waiting in a row. */
+const SWEEP_REST_MS = 50;
+
 /** Deletes what nobody will ask for any more, in small batches, in whichever worker gets to it first. */
 export function startRetention(context: { db: Db; log: Log }, sweeps: Sweep[]): { stop(): Promise<void> } {
-  let stopped = false;
-  let running: Promise<void> = Promise.resolve();
-
-  async function sweepAll(): Promise<void> {
-    for (const { name, deleteBatch } of sweeps) {
-      try {
-        let deleted = SWEEP_BATCH;
-        while (deleted >= SWEEP_BATCH && !stopped) deleted = await deleteBatch(context.db, SWEEP_BATCH);
-      } catch (error) {
-        context.log.warn({ err: error, sweep: name }, "what is old could not be swept; the next sweep tries again");
-      }
-    }
-  }
-
+  const stop = new AbortController();
+  let running: Promise<unknown> = sweepAll(context, sweeps, stop.signal);
   const timer = setInterval(() => {
-    running = sweepAll();
+    running = sweepAll(context, sweeps, stop.signal);
   }, SWEEP_EVERY_MS);
-  running = sweepAll();
   return {
     async stop() {
-      stopped = true;
+      stop.abort();
       clearInterval(timer);
       await running;
     },
   };
+}
+
+/** Runs each sweep until nothing of it is left, or until it is stopped. @returns how many rows went */
+export async function sweepAll(
+  context: { db: Db; log: Pick<Log, "warn"> },
+  sweeps: Sweep[],
+  stopping: AbortSignal,
+): Promise<number> {
+  let rows = 0;
+  for (const { name, deleteBatch } of sweeps) {
+    try {
+      for (let deleted = SWEEP_BATCH; deleted >= SWEEP_BATCH && !stopping.aborted; rows += deleted) {
+        deleted = await deleteBatch(context.db, SWEEP_BATCH);
+        if (deleted >= SWEEP_BATCH) await rest(SWEEP_REST_MS, undefined, { signal: stopping }).catch(() => undefined);
+      }
+    } catch (error) {
+      context.log.warn({ err: error, sweep: name }, "what is old could not be swept; the next sweep tries again");
+    }
+  }
+  return rows;
 }
 
 // A message goes only when each of its deliveries was handled or discarded long ago; dead letters stay until somebody
