@@ -41,6 +41,7 @@ export async function startServer(): Promise<OwnServer> {
       PORT: String(port),
       METRICS_PORT: String(metricsPort),
       DEMO: "1",
+      ORDER_STREAM_SECONDS: "1",
       NODE_ENV: "development",
     },
   });

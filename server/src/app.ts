@@ -107,6 +107,7 @@ async function createProcess(config: Config, work: "api" | "worker", log: Log): 
     cache,
     searchEngine,
     wake: transport.wake,
+    listen: transport.listen,
   };
   const keysFile = signingKeysFile(config);
   const keys = keysFile === undefined ? undefined : watchSigningKeys(context, keysFile, secrets.signing_keys);

@@ -67,6 +67,8 @@ export type Config = {
   trustedProxies: string[];
   rateLimitScale: number;
   leaseMs: number;
+  /** the longest that one stream of an order's events lasts; clients come again */
+  orderStreamSeconds: number;
   /** how long a reserved order is kept for its buyer without being paid */
   reservationMinutes: number;
   /** how long a spent refresh token may be sent again, by a client that lost the answer; 0: never */
@@ -139,6 +141,7 @@ export function readConfig(env: Environment, root: string): Config {
     rateLimitScale: read.integer("RATE_LIMIT_SCALE", production ? 1 : 100, 1, 1_000_000),
     leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
     reservationMinutes: read.integer("RESERVATION_MINUTES", 15, 1, 43_200),
+    orderStreamSeconds: read.integer("ORDER_STREAM_SECONDS", 1_800, 1, 86_400),
     refreshGraceSeconds: read.integer("REFRESH_GRACE_SECONDS", 10, 0, 60),
     signingKeys: read.secret("SIGNING_KEYS"),
     signingKeysFile: read.text("SIGNING_KEYS_FILE"),

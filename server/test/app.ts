@@ -39,6 +39,8 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     DATABASE_URL: database.url,
     DATABASE_POOL: POOL,
     METRICS_PORT: "0",
+    // Whoever tries all operations waits for the end of this one.
+    ORDER_STREAM_SECONDS: "1",
     ...(await keys),
   };
   const config = readConfig({ LOG_LEVEL: "silent", ...settings, ...options.env }, tmpdir());

@@ -20,6 +20,8 @@ import type { Log } from "./telemetry/log.ts";
 export type Context = TransactContext & {
   config: Config;
   log: Log;
+  /** Calls back after commits that published the topic, in whichever process, and now and then without one. */
+  listen(topic: string, onDue: () => void): void;
   tokens: Tokens;
   passwords: Passwords;
   /** what refresh tokens and one-time tokens are derived from */

@@ -1,9 +1,11 @@
 import type { FastifyRequest } from "fastify";
-import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
+import type { User } from "#src/platform/http/app.ts";
 import { type AuditAction, callerOf, recordAudit } from "./audit.ts";
 import { normaliseEmail } from "./email.ts";
 import { listRecipients } from "./password-repository.ts";
+import { findLiveSessions } from "./session-repository.ts";
 
 export type Person = { id: number; full_name: string };
 
@@ -39,4 +41,10 @@ export async function recordAct(
  */
 export async function listMailAddresses(trx: Trx, ids: number[]): Promise<Map<number, string>> {
   return new Map((await listRecipients(trx, [...new Set(ids)])).map(({ id, email }) => [id, email]));
+}
+
+/** Who is behind these sessions, by their ids, as of now; one that is over or revoked is missing in the map. */
+export async function findLiveUsers(db: Db, session_ids: string[]): Promise<Map<string, User>> {
+  const rows = await findLiveSessions(db, [...new Set(session_ids)]);
+  return new Map(rows.map(({ id, user_id, role }) => [id, { id: user_id, role, session_id: id }]));
 }

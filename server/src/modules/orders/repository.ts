@@ -226,3 +226,24 @@ export async function adoptTimeless(trx: Trx, { minutes, limit }: { minutes: num
     [minutes, limit],
   );
 }
+
+export type NumberedEvent = { id: number; order_id: number; status: OrderStatus; occurred_at: string };
+
+/**
+ * What has become of each of these orders after the event that is known of it, in the order in which it did. The ids of
+ * one order's events ascend with their commits, because its row is locked for each: no later one has a smaller id.
+ */
+export async function listEventsAfter(
+  db: DbOrTrx,
+  seen: { order_id: number; after: number }[],
+): Promise<NumberedEvent[]> {
+  return await named<NumberedEvent>(
+    db,
+    "order_events_after",
+    `SELECT e.id, e.order_id, e.status, e.occurred_at
+     FROM (SELECT order_id, min(after) AS after FROM unnest($1::bigint[], $2::bigint[]) AS s (order_id, after)
+           GROUP BY order_id) s
+     JOIN order_events e ON e.order_id = s.order_id AND e.id > s.after ORDER BY e.id`,
+    [seen.map(({ order_id }) => order_id), seen.map(({ after }) => after)],
+  );
+}

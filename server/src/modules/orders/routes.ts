@@ -14,6 +14,7 @@ import { notAProduct, orderNotFound, quantityTooLarge, totalTooLarge } from "./e
 import { type PlaceOrder, placeOrders } from "./place-orders.ts";
 import { findOrder, listLines, selectOrders } from "./repository.ts";
 import { NewOrder, Order, OrderStatus, PlacedOrder } from "./schemas.ts";
+import { streamRoutes } from "./stream-routes.ts";
 import { maySee, maySeeAll } from "./visibility.ts";
 
 /** Two transactions at a time, each for as many orders as one statement writes well; 5,000 waiting are a second or so. */
@@ -82,6 +83,7 @@ export async function orderRoutes(app: App, context: Context): Promise<void> {
 
   oneOrderRoutes(app, context);
   changeRoutes(app, context);
+  streamRoutes(app, context);
 }
 
 function oneOrderRoutes(app: App, context: Context): void {
