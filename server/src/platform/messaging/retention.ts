@@ -37,15 +37,24 @@ export async function sweepAll(
   stopping: AbortSignal,
 ): Promise<number> {
   let rows = 0;
-  for (const { name, deleteBatch } of sweeps) {
+  for (const sweep of sweeps) {
     try {
-      for (let deleted = SWEEP_BATCH; deleted >= SWEEP_BATCH && !stopping.aborted; rows += deleted) {
-        deleted = await deleteBatch(context.db, SWEEP_BATCH);
-        if (deleted >= SWEEP_BATCH) await rest(SWEEP_REST_MS, undefined, { signal: stopping }).catch(() => undefined);
-      }
+      rows += await runSweep(context.db, sweep, stopping);
     } catch (error) {
+      const { name } = sweep;
       context.log.warn({ err: error, sweep: name }, "what is old could not be swept; the next sweep tries again");
     }
+  }
+  return rows;
+}
+
+async function runSweep(db: Db, { deleteBatch }: Sweep, stopping: AbortSignal): Promise<number> {
+  let rows = 0;
+  while (!stopping.aborted) {
+    const deleted = await deleteBatch(db, SWEEP_BATCH);
+    rows += deleted;
+    if (deleted < SWEEP_BATCH) break;
+    await rest(SWEEP_REST_MS, undefined, { signal: stopping }).catch(() => undefined);
   }
   return rows;
 }
