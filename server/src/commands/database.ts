@@ -56,7 +56,8 @@ export async function hasAccount(url: string, email?: string): Promise<boolean> 
 /** A database's address without its password. */
 export function withoutPassword(url: string): string {
   const parsed = new URL(url);
-  if (parsed.password !== "") parsed.password = "***";
+  if (parsed.password === "") return url;
+  parsed.password = "***";
   return parsed.href;
 }
 

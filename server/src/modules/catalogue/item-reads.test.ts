@@ -115,3 +115,16 @@ async function warm(shop: TestApp, id: number): Promise<void> {
     return shop.context.cache.counts.hit > 0;
   });
 }
+
+test("a new name of its owner is shown with an item that is cached", async () => {
+  await using shop = await startApp();
+  const owner = await shop.signUp();
+  const path = `/api/v1/items/${Number((await owner.post("/api/v1/items", { title: "Kettle" })).body["id"])}`;
+  await shop.drained();
+  expect((await shop.anonymous.get(path)).statusCode).toBe(200);
+  await owner.patch("/api/v1/users/me", { full_name: "Ann Other" });
+  await until(async () => {
+    const { owner: shown } = (await shop.anonymous.get(path)).body as { owner?: { full_name: string } };
+    return shown?.full_name === "Ann Other";
+  });
+});

@@ -1,9 +1,11 @@
+import { userRenamed } from "#src/modules/identity/events.ts";
 import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { batchRoutes } from "./batch-routes.ts";
 import { catalogueChecks } from "./checks.ts";
 import { categoryRoutes } from "./category-routes.ts";
 import { importRequested, itemChanged, productAvailabilityChanged } from "./events.ts";
+import { showNewName } from "./forget-owner.ts";
 import { abandonImport, runImport } from "./import-products.ts";
 import { importRoutes } from "./import-routes.ts";
 import { itemRoutes } from "./item-routes.ts";
@@ -58,6 +60,13 @@ export const catalogueModule: Module = {
       consumer: "catalogue.index_engine_stock",
       maxBatch: INDEXING_BATCH,
       handle: indexInEngine,
+      onDead: async () => undefined,
+    }),
+    subscribe(userRenamed, {
+      consumer: "catalogue.show_name",
+      maxBatch: INDEXING_BATCH,
+      handle: showNewName,
+      // What is cached ends by itself.
       onDead: async () => undefined,
     }),
     subscribe(importRequested, {

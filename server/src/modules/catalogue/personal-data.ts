@@ -1,5 +1,6 @@
 import type { PersonalData } from "#src/platform/context.ts";
-import { deleteOwnItems, listItemsOf } from "./repository.ts";
+import { forgetOwner } from "./forget-owner.ts";
+import { listItemsOf } from "./repository.ts";
 import { listMovementsOf } from "./stock-repository.ts";
 
 /**
@@ -8,5 +9,5 @@ import { listMovementsOf } from "./stock-repository.ts";
  */
 export const catalogueData: PersonalData = {
   lists: { items: listItemsOf, stock_movements: listMovementsOf },
-  forget: deleteOwnItems,
+  forget: forgetOwner,
 };

@@ -152,7 +152,14 @@ export async function listItemsOf(db: Db, owner_id: number, { after = 0, limit }
     .execute();
 }
 
-/** Removes what a user has listed that is not sold from the shop's stock, and so is in no order. */
-export async function deleteOwnItems(trx: Trx, owner_id: number): Promise<void> {
-  await trx.deleteFrom("items").where("owner_id", "=", owner_id).where("tracked", "=", false).execute();
+/** Removes what a user has listed that is not sold from the shop's stock, and so is in no order. @returns the ids */
+export async function deleteOwnItems(trx: Trx, owner_id: number): Promise<number[]> {
+  const own = trx.deleteFrom("items").where("owner_id", "=", owner_id).where("tracked", "=", false);
+  return (await own.returning("id").execute()).map((row) => row.id);
+}
+
+/** The ids of all items of these users. */
+export async function listIdsOf(trx: Trx, owner_ids: number[]): Promise<number[]> {
+  const rows = await trx.selectFrom("items").select("id").where("owner_id", "in", owner_ids).execute();
+  return rows.map((row) => row.id);
 }

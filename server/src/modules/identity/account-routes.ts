@@ -3,9 +3,11 @@ import { transact } from "#src/platform/database/transact.ts";
 import { stale } from "#src/platform/http/errors.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { clientAddress } from "#src/platform/http/rate-limit.ts";
+import { publish } from "#src/platform/messaging/publish.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { callerOf } from "./audit.ts";
 import { badCredentials, emailRefused, emailTaken, passwordRefused } from "./errors.ts";
+import { userRenamed } from "./events.ts";
 import { registerUser } from "./register-user.ts";
 import { findUser, lockUser, updateUser } from "./repository.ts";
 import { NewUser, ProfileChange, User } from "./schemas.ts";
@@ -56,7 +58,10 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
         const current = await lockUser(trx, id);
         if (current === undefined) throw badCredentials();
         checkIfMatch(request, current.version);
-        return await updateUser(trx, id, request.body);
+        const changed = await updateUser(trx, id, request.body);
+        if (changed.full_name !== current.full_name)
+          await publish(trx, userRenamed, [{ origin: request.origin, payload: { user_id: id } }]);
+        return changed;
       });
       return sendVersioned(request, reply, user);
     },

@@ -51,8 +51,10 @@ test("one export at a time: another one of the same account waits, that of someb
   await using shop = await startApp({ worker: false });
   const [one, two] = [await shop.signUp(), await shop.signUp()];
   const answers = await Promise.all([1, 2, 3].map(() => one.get("/api/v1/users/me/export")));
-  const [good, ...refused] = answers.toSorted((a, b) => a.statusCode - b.statusCode);
-  expect([good?.statusCode, refused.map(({ statusCode }) => statusCode)]).toEqual([200, [429, 429]]);
+  const refused = answers.filter(({ statusCode }) => statusCode === 429);
+  // The first may be over before the last one asks.
+  expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(3 - refused.length);
+  expect(refused.length).toBeGreaterThan(0);
   expect(Number(refused[0]?.headers["retry-after"])).toBeGreaterThan(0);
   expect((await two.get("/api/v1/users/me/export")).statusCode).toBe(200);
 });

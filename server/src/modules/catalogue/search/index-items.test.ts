@@ -87,8 +87,8 @@ test("items that were there before there was a search are found once it has come
   await using shop = await startApp({ worker: false });
   const { id: owner_id } = await shop.signUp();
   await shop.db.insertInto("items").values({ owner_id, title: "Theremin" }).execute();
-  for (let taken = ""; taken !== "0009_search";) {
-    [taken = "0009_search"] = (await migrate(shop.url, { direction: "down" })).applied;
+  for (let taken = ""; taken !== "0010_search";) {
+    [taken = "0010_search"] = (await migrate(shop.url, { direction: "down" })).applied;
   }
   await migrate(shop.url);
   await using _worker = await shop.startWorker();
