@@ -1,5 +1,5 @@
 // Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
-//   scripts/node scripts/test.ts [--json FILE] [server] [faults] [outages] [assay] [schemathesis]
+//   scripts/node scripts/test.ts [--json FILE] [server] [faults] [outages] [assay] [versions] [schemathesis]
 // With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n }.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -31,6 +31,22 @@ const FAULTS = [
 ];
 /** ... and what takes minutes more, in CI: planted defects, a frozen or full database, migrations under load. */
 const OUTAGES = ["test/faults/", "src/platform/postgres/"];
+/** Where SQL stands that an older PostgreSQL may read otherwise. */
+const VERSIONS = [
+  "src/modules/catalogue/",
+  "src/modules/operations/",
+  "src/modules/orders/",
+  "src/modules/identity/sessions.test.ts",
+  "src/modules/identity/audit.test.ts",
+  "src/modules/identity/personal-data.test.ts",
+  "src/platform/database/",
+  "src/platform/http/counters.test.ts",
+  "src/platform/messaging/",
+  "test/canaries.test.ts",
+  "test/migrations.test.ts",
+  "test/tables.test.ts",
+  "test/verify.test.ts",
+];
 
 const SUITES: Record<string, Suite> = {
   // Tests mostly wait, so two files at a time; where processes are killed, one file has both cores for itself.
@@ -50,6 +66,8 @@ const SUITES: Record<string, Suite> = {
     command: (file) => [path.join(ROOT, "scripts/assay.ts"), "--json", file],
     read: (result) => ({ ...readCounts(result), skippedNames: [] }),
   },
+  // What speaks to PostgreSQL in its own tongue, once more on a server of another version: DATABASE_URL names it.
+  versions: { command: (file) => vitest(file, ["--maxWorkers=2", ...VERSIONS]), read: readVitest },
   schemathesis: {
     command: (file) => [path.join(ROOT, "scripts/schemathesis.ts"), "--json", file],
     read: (result) => ({ ...readCounts(result), skippedNames: [] }),
@@ -57,7 +75,7 @@ const SUITES: Record<string, Suite> = {
 };
 
 /** Suites that nobody waits for unless asked to. */
-const ON_DEMAND = new Set(["outages", "schemathesis"]);
+const ON_DEMAND = new Set(["outages", "schemathesis", "versions"]);
 const NOTHING: Counts = { passed: 0, failed: 0, skipped: 0 };
 
 process.exitCode = await main(process.argv.slice(2));
@@ -80,8 +98,8 @@ async function main(given: string[]): Promise<number> {
     lines.push(...outcome.skippedNames.map((skipped) => `  skipped: ${skipped}`));
   }
   if (!process.env["DATABASE_URL"] && !process.env["CI"] && names.includes("server")) {
-    lines.push("Not run: the server's suite on PostgreSQL 15. This brings it:");
-    lines.push("  scripts/services/start postgres15 && . .services/env && scripts/node scripts/test.ts server");
+    lines.push("Not run: what speaks to the database on PostgreSQL 15. This brings it:");
+    lines.push("  scripts/services/start postgres15 && . .services/env && scripts/node scripts/test.ts versions");
   }
   console.log(`\n${lines.join("\n")}`);
   if (values.json !== undefined) {
