@@ -4,6 +4,8 @@ import { fault } from "../src/http/fault.ts";
 import { bodyOf, expectValue, fieldOf, headerOf, integerOf, nameOf, rowsOf, textOf } from "../src/http/reading.ts";
 import { expectSuccess, succeeded } from "../src/http/refusal.ts";
 import {
+  type Act,
+  actOn,
   becomes,
   cancelOrder,
   listOrders,
@@ -107,7 +109,7 @@ Then("the answer says where the order is found", async function (this: Shop) {
 });
 
 Then(
-  /^within (\d+) seconds the order is (reserved|rejected|cancelled)$/,
+  /^within (\d+) seconds the order is (reserved|rejected|cancelled|paid|shipped|delivered)$/,
   async function (this: Shop, seconds: string, status: OrderStatus) {
     await becomes(this, this.lastOrder, status, Number(seconds) * 1000);
   },
@@ -185,6 +187,22 @@ Then(/^([A-Z][a-z]+) has (\d+) orders?$/, async function (this: Shop, who: strin
   const { ids, exchange } = await listOrders(this, this.member(who));
   if (ids.length !== Number(count)) throw fault(exchange, `${who} has ${ids.length} orders, not ${count}`);
 });
+
+/** What is done to an order, by the words of the features. */
+const ACTS: Record<string, Act> = {
+  "notes a payment of": "pay",
+  ships: "ship",
+  "notes the arrival of": "deliver",
+};
+
+When(
+  new RegExp(`^([A-Z][a-z]+) (${Object.keys(ACTS).join("|")}) the order(?: under the reference "([^"]+)")?$`),
+  async function (this: Shop, who: string, words: string, reference: string | null) {
+    const act = ACTS[words] ?? "pay";
+    const input = { act, reference: `${reference ?? "payment"}-${this.mark}` };
+    this.answer = await actOn(this, this.member(who), this.lastOrder.id, input);
+  },
+);
 
 When("{person} cancels the order", async function (this: Shop, who: string) {
   this.answer = await cancelOrder(this, this.member(who), this.lastOrder.id);

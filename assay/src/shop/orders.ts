@@ -7,7 +7,7 @@ import { eventually } from "../poll.ts";
 export type Wish = { product_id: number; quantity: unknown };
 
 /** The states of an order that these scenarios can see. */
-export type OrderStatus = "pending" | "reserved" | "rejected" | "cancelled";
+export type OrderStatus = "pending" | "reserved" | "rejected" | "cancelled" | "paid" | "shipped" | "delivered";
 
 /** An order that the shop has taken, and who placed it. */
 export type PlacedOrder = { id: number; buyer: Sender };
@@ -33,6 +33,15 @@ export function placedOf(exchange: Exchange, buyer: Sender): PlacedOrder {
 /** Asks for an order as `reader`. */
 export function readOrder(line: Line, reader: Sender, id: number): Promise<Exchange> {
   return send(line, reader, `GET /api/v2/orders/${id}`);
+}
+
+/** What the staff does to an order. */
+export type Act = "pay" | "ship" | "deliver";
+
+/** Asks for it to be done to the order. `reference` is the name of the payment. */
+export function actOn(line: Line, sender: Sender, id: number, { act, reference }: { act: Act; reference?: string }) {
+  const bodies = { pay: { json: { reference } }, ship: { json: {} }, deliver: {} };
+  return send(line, sender, `POST /api/v2/orders/${id}/${act}`, bodies[act]);
 }
 
 /** Asks for the order to be cancelled. */
