@@ -14,6 +14,10 @@ const acts: Record<string, (shop: Shop, who: (Sender & { id?: number }) | undefi
   "make someone an administrator": (shop, who) => setRole(shop, who, { id: who?.id ?? 1, role: "admin" }),
   "read the audit log": (shop, who) => send(shop, who, "GET /api/v1/operations/audit"),
   "read the mails of the shop": (shop, who) => send(shop, who, "GET /api/v1/operations/mails"),
+  "see what waits in the queues": (shop, who) => send(shop, who, "GET /api/v1/operations/queues"),
+  "list the dead letters": (shop, who) => send(shop, who, "GET /api/v1/operations/dead-letters"),
+  "replay every dead letter": (shop, who) => send(shop, who, "POST /api/v1/operations/dead-letters/replay"),
+  "pause the reservations": (shop, who) => send(shop, who, "POST /api/v1/operations/consumers/orders.reserve/pause"),
   "put something on the shelf": (shop, who) => shelve(shop, who, { label: "Kettle", priceCents: 4_900, stock: 1 }),
 };
 

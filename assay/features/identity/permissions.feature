@@ -12,6 +12,10 @@ Feature: What is the crew's is kept from everybody else
       | make someone an administrator   |
       | read the audit log              |
       | read the mails of the shop      |
+      | see what waits in the queues    |
+      | list the dead letters           |
+      | replay every dead letter        |
+      | pause the reservations          |
       | put something on the shelf      |
 
   @S1-63 @S2-21
@@ -26,6 +30,10 @@ Feature: What is the crew's is kept from everybody else
       | make someone an administrator   |
       | read the audit log              |
       | read the mails of the shop      |
+      | see what waits in the queues    |
+      | list the dead letters           |
+      | replay every dead letter        |
+      | pause the reservations          |
       | put something on the shelf      |
 
   @S1-63 @needs-staff
@@ -38,6 +46,8 @@ Feature: What is the crew's is kept from everybody else
       | act                             |
       | list the accounts               |
       | make someone an administrator   |
+      | replay every dead letter        |
+      | pause the reservations          |
 
   @S1-63
   Scenario: Nobody makes themselves an administrator
