@@ -1,10 +1,12 @@
 import { sql } from "kysely";
-import { insertOrders } from "#src/modules/orders/repository.ts";
+import { endOrders } from "#src/modules/orders/end-orders.ts";
+import { moveOrders } from "#src/modules/orders/move-orders.ts";
+import { insertOrders, listStockLines, lockOrders } from "#src/modules/orders/repository.ts";
 import { orderPlaced } from "#src/modules/orders/events.ts";
 import { priceOrder } from "#src/modules/orders/price-order.ts";
 import type { Role } from "#src/permissions.ts";
 import { itemChanged } from "#src/modules/catalogue/events.ts";
-import { priceProducts } from "#src/modules/catalogue/public.ts";
+import { priceProducts, reserveStock, shipStock } from "#src/modules/catalogue/public.ts";
 import { createDatabase, type Trx } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
@@ -25,6 +27,9 @@ const NAMES = ["Ada Admin", "Stan Staff", "Carla Customer"];
 const STAFF_ID = 2;
 const CUSTOMER_ID = 3;
 const ORDERS = 12;
+/** What the first of them have become already. */
+const ENDS = ["paid", "shipped", "delivered", "cancelled", "expired"] as const;
+const RESERVED_MINUTES = 15;
 
 /**
  * Fills an empty database with a shop to look at: accounts, products with stock, items, and orders for the worker.
@@ -147,5 +152,37 @@ async function seedOrders(trx: Trx, wrote: Wrote): Promise<void> {
   const placed = await insertOrders(trx, orders);
   const messages = placed.map(({ command, order }) => ({ origin: command.origin, payload: { order_id: order.id } }));
   await publish(trx, orderPlaced, messages);
+  await seedEnds(trx, placed.map(({ order }) => order.id).slice(0, ENDS.length));
   wrote(ORDERS);
+}
+
+/** Takes some orders further, so that there is one in every state; the worker finds nothing left to do for them. */
+async function seedEnds(trx: Trx, ids: number[]): Promise<void> {
+  const [orders, lines] = [await lockOrders(trx, ids), await listStockLines(trx, ids)];
+  const steps = orders.map((order, index) => {
+    const { correlation_id } = order;
+    const origin = newOrigin({ user_id: STAFF_ID, correlation_id });
+    return { end: ENDS[index] ?? "paid", order, origin, correlation_id, actor_id: STAFF_ID };
+  });
+  const requests = steps.map(({ order: { id: order_id }, correlation_id, origin }) => {
+    return { order_id, correlation_id, origin, lines: lines.get(order_id) ?? [] };
+  });
+  const allocations = await reserveStock(trx, requests);
+  if (allocations.some(({ outcome }) => outcome !== "reserved")) throw new Error("the demo's stock is too small");
+  await moveOrders(
+    trx,
+    steps.map((step) => ({ ...step, actor_id: null, status: "reserved", minutes: RESERVED_MINUTES })),
+  );
+  for (const { end, ...step } of steps) {
+    if (end === "cancelled" || end === "expired") {
+      await endOrders(trx, [{ ...step, status: end }]);
+      continue;
+    }
+    const { id: order_id, correlation_id } = step.order;
+    await moveOrders(trx, [{ ...step, status: "paid", payment_reference: `demo-payment-${order_id}` }]);
+    if (end === "paid") continue;
+    await shipStock(trx, [{ order_id, correlation_id }]);
+    await moveOrders(trx, [{ ...step, status: "shipped", carrier: "Post", tracking: `demo-${order_id}` }]);
+    if (end === "delivered") await moveOrders(trx, [{ ...step, status: "delivered" }]);
+  }
 }
