@@ -26,8 +26,6 @@ const FAULTS = [
   "test/siege.test.ts",
   "test/faults/kills.test.ts",
   "test/faults/crashes.test.ts",
-  "test/faults/sessions.test.ts",
-  "test/faults/database/backend-killed.test.ts",
 ];
 /** ... and what takes minutes more, in CI: planted defects, a frozen or full database, migrations under load. */
 const OUTAGES = ["test/faults/", "src/platform/postgres/"];
