@@ -21,12 +21,7 @@ type Suite = {
 };
 
 /** Where processes are started, besieged and killed: what every change is held to ... */
-const FAULTS = [
-  "test/up.test.ts",
-  "test/siege.test.ts",
-  "test/faults/kills.test.ts",
-  "test/faults/crashes.test.ts",
-];
+const FAULTS = ["test/up.test.ts", "test/siege.test.ts", "test/faults/kills.test.ts", "test/faults/crashes.test.ts"];
 /** ... and what takes minutes more, in CI: planted defects, a frozen or full database, migrations under load. */
 const OUTAGES = ["test/faults/", "src/platform/postgres/"];
 /** Where SQL stands that an older PostgreSQL may read otherwise. */
