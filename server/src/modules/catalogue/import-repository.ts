@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
+import type { ListPage } from "#src/platform/context.ts";
+import type { Sweep } from "#src/platform/database/sweep.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { COLUMNS, ReadLine } from "./product-lines.ts";
 import type { ProductImport, ProductLine } from "./schemas.ts";
@@ -209,3 +211,30 @@ export async function listForExport(db: Db, after: number, limit: number): Promi
     [after, limit],
   );
 }
+
+/** Imports that somebody asked for, for that person's export; the lines of the files are the shop's. */
+export async function listImportsOf(db: Db, user_id: number, { after = 0, limit }: ListPage) {
+  return await selectImports(db)
+    .where("user_id", "=", user_id)
+    .where("id", ">", Number(after))
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+}
+
+/** What became of a file is asked for within this time. */
+const FINISHED_DAYS = 30;
+// One import at a time: its lines go with it, up to 10,000 of them.
+const SWEEP_IMPORT = `DELETE FROM product_imports WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM product_imports WHERE finished_at < now() - make_interval(days => $1)
+  LIMIT 1 FOR UPDATE SKIP LOCKED)) RETURNING 1`;
+
+export const importSweeps: Sweep[] = [
+  {
+    name: "product_imports",
+    async deleteBatch(db, limit) {
+      const deleted = await named(db, "sweep_product_imports", SWEEP_IMPORT, [FINISHED_DAYS]);
+      return deleted.length === 0 ? 0 : limit;
+    },
+  },
+];

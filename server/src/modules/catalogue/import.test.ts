@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type Client, startApp } from "#test/app.ts";
 import { until } from "#test/until.ts";
+import { importSweeps } from "./import-repository.ts";
 
 const HEADER = "sku,name,price_cents,stock,category,tags,description";
 const CSV = { "content-type": "text/csv" };
@@ -141,6 +142,24 @@ test("a file that is no file of products is refused at once, with what is wrong"
   expect((await staff.post("/api/v2/products", "sku,name", CSV)).statusCode).toBe(415);
   const customer = await shop.signUp();
   expect((await customer.post("/api/v2/product-imports", `${HEADER}\nA,B,1,,,,`, CSV)).statusCode).toBe(403);
+});
+
+test("an import is in its asker's export, and swept a month after its end", async () => {
+  await using shop = await startApp();
+  const staff = await shop.signUp("staff");
+  const [old, young] = [await importFile(staff, [HEADER, "A,B,1,,,,"]), await importFile(staff, [HEADER, "C,D,1,,,,"])];
+  await Promise.all([finished(staff, old), finished(staff, young)]);
+  const exported = (await staff.get("/api/v1/users/me/export")).body["product_imports"];
+  expect((exported as { id: number }[]).map(({ id }) => id)).toEqual([old, young]);
+  await shop.db
+    .updateTable("product_imports")
+    .set({ finished_at: new Date(Date.now() - 31 * 86_400_000).toISOString() })
+    .where("id", "=", old)
+    .execute();
+  for (const { deleteBatch } of importSweeps) expect(await deleteBatch(shop.db, 10)).toBe(10);
+  for (const { deleteBatch } of importSweeps) expect(await deleteBatch(shop.db, 10)).toBe(0);
+  expect((await staff.get(`/api/v2/product-imports/${old}`)).statusCode).toBe(404);
+  expect((await staff.get(`/api/v2/product-imports/${young}`)).statusCode).toBe(200);
 });
 
 test("an import is written by the worker, 2,000 lines in one go, and says how far it is", async () => {

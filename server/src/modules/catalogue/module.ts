@@ -7,6 +7,7 @@ import { categoryRoutes } from "./category-routes.ts";
 import { importRequested, itemChanged, productAvailabilityChanged } from "./events.ts";
 import { showNewName } from "./forget-owner.ts";
 import { abandonImport, runImport } from "./import-products.ts";
+import { importSweeps } from "./import-repository.ts";
 import { importRoutes } from "./import-routes.ts";
 import { itemRoutes } from "./item-routes.ts";
 import { catalogueData } from "./personal-data.ts";
@@ -28,7 +29,7 @@ export const catalogueModule: Module = {
   journey: stockJourney,
   personalData: [catalogueData],
   checks: catalogueChecks,
-  sweeps: [],
+  sweeps: importSweeps,
   outsideChecks: ({ config, db, searchEngine: engine }) =>
     engine === undefined ? [] : [engineIndexCheck({ db, engine, names: indexNames(config.elasticsearchPrefix) })],
   background: keepBuilt,

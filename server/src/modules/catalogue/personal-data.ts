@@ -1,5 +1,6 @@
 import type { PersonalData } from "#src/platform/context.ts";
 import { forgetOwner } from "./forget-owner.ts";
+import { listImportsOf } from "./import-repository.ts";
 import { listItemsOf } from "./repository.ts";
 import { listMovementsOf } from "./stock-repository.ts";
 
@@ -8,6 +9,6 @@ import { listMovementsOf } from "./stock-repository.ts";
  * are the shop's, whoever entered them, and so are the movements of the stock: they stay under an id.
  */
 export const catalogueData: PersonalData = {
-  lists: { items: listItemsOf, stock_movements: listMovementsOf },
+  lists: { items: listItemsOf, stock_movements: listMovementsOf, product_imports: listImportsOf },
   forget: forgetOwner,
 };

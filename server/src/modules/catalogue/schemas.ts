@@ -20,7 +20,7 @@ export const Sku = Text(1, MAX_SKU_LENGTH, { examples: ["KET-001"] });
 
 const STATUSES = ["draft", "active", "archived"] as const;
 const STATUS_MEANS =
-  "active: on show; draft: not yet; archived: no longer. Only its owner and the staff see what is not active";
+  "active: on show; draft: not yet, only its owner and the staff see it; archived: no longer, only their lists tell of it";
 export const ItemStatus = Choice(STATUSES, { description: STATUS_MEANS });
 const FirstStatus = Choice(["draft", "active"], { description: "active when nothing is said" });
 
