@@ -67,6 +67,7 @@ test(
   async () => {
     await using shop = await startShop(cluster, { workers: 0, lasting: { worker: "worker.in_handler=exit" } });
     const { buyer, product } = await furnish(shop);
+    await settle(shop);
     const { body } = await order(shop, buyer, product);
     const worker = await shop.addWorker();
     const status = () => query<{ status: string; reject_reason: string }>(shop.databaseUrl, STATUS, [body["id"]]);
