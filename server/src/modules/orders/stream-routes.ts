@@ -12,6 +12,16 @@ import { maySee } from "./visibility.ts";
 
 const EVENT_ID = /^\d{1,15}$/;
 
+/** One event of the stream, as OpenAPI 3.2 describes server-sent events: by its fields. */
+const StreamedEvent = {
+  type: "object",
+  properties: {
+    id: { type: "string", description: "send it as `Last-Event-ID` to go on after it", examples: ["33"] },
+    event: { type: "string", examples: ["status"] },
+    data: { type: "string", description: "JSON: order_id, status, occurred_at" },
+  },
+} as const;
+
 export function streamRoutes(app: App, context: Context): void {
   const streams = createOrderStreams(context);
   app.addHook("preClose", (done) => {
@@ -32,7 +42,7 @@ export function streamRoutes(app: App, context: Context): void {
         response: {
           200: {
             description: "OK",
-            content: { "text/event-stream": { schema: Type.Unsafe<Readable>({ type: "string" }) } },
+            content: { "text/event-stream": { schema: Type.Unsafe<Readable>(StreamedEvent) } },
           },
           204: Type.Null({ description: "There is nothing more to come" }),
         },
