@@ -9,6 +9,7 @@ import { transact } from "#src/platform/database/transact.ts";
 import { checkIfMatch, sendVersioned, versionedBody } from "#src/platform/http/etag.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, type Page, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
+import { unauthenticated } from "#src/platform/http/errors.ts";
 import { sendReading } from "#src/platform/http/reading.ts";
 import { Id, IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
@@ -60,7 +61,7 @@ export async function itemRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v1/items",
     {
-      config: { permission: "item.read" },
+      config: { permission: "item.read", problems: [unauthenticated] },
       schema: { summary: "List items with their owners", querystring: ItemList, response: { 200: pageOf(Item) } },
     },
     async (request, reply) => {

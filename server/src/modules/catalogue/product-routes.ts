@@ -5,7 +5,7 @@ import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
-import { forbidden } from "#src/platform/http/errors.ts";
+import { forbidden, unauthenticated } from "#src/platform/http/errors.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
@@ -46,7 +46,7 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
   app.get(
     "/api/v2/products",
     {
-      config: { permission: "product.read" },
+      config: { permission: "product.read", problems: [forbidden, unauthenticated] },
       schema: { summary: "List products", querystring: ProductList, response: { 200: pageOf(Product) } },
     },
     async (request, reply) => {

@@ -102,7 +102,7 @@ function groupOf(url: string): string {
 }
 
 function described(responses: Responses | undefined): Responses {
-  const entries = Object.entries(responses ?? { 204: {} });
+  const entries = Object.entries(responses ?? { 204: { type: "null" } });
   return Object.fromEntries(
     entries.map(([status, response]) => [status, { ...response, description: response.description ?? phrase(status) }]),
   );
