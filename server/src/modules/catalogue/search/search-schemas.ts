@@ -21,7 +21,7 @@ export const SearchRequest = Strict({
   ),
   sort: Type.Unsafe<SearchSort>({ ...Choice(SORTS), default: "relevance" }),
   limit: Type.Integer({ minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT }),
-  cursor: Type.Optional(Type.String({ maxLength: MAX_CURSOR_LENGTH, description: "next_cursor of the page before" })),
+  cursor: Type.Optional(Text(0, MAX_CURSOR_LENGTH, { description: "next_cursor of the page before" })),
 });
 export type SearchRequest = Static<typeof SearchRequest>;
 
