@@ -2,6 +2,8 @@ import { unknownPath, wrongMethod } from "./errors.ts";
 import type { Problem } from "./problem.ts";
 import type { App } from "./app.ts";
 
+const PATTERN = /[:*]/;
+
 /**
  * 404 for unknown paths, 405 with `Allow` (RFC 9110, 15.5.6) for known ones with another method, which the router
  * can't tell apart. The refusal comes before the body is read: nobody's upload is taken for a path that is not there.
@@ -13,7 +15,7 @@ export function installMethodTable(app: App): void {
   app.addHook("onRoute", (route) => {
     for (const method of [route.method].flat()) {
       patterns.set(method, [...(patterns.get(method) ?? []), patternOf(route.url)]);
-      if (!/[:*]/.test(route.url)) plain.set(route.url, (plain.get(route.url) ?? new Set()).add(method));
+      if (!PATTERN.test(route.url)) plain.set(route.url, (plain.get(route.url) ?? new Set()).add(method));
     }
   });
   app.addHook("onReady", async () => {
@@ -30,8 +32,9 @@ export function installMethodTable(app: App): void {
     return allowed.length === 0 ? unknownPath() : wrongMethod({ headers: { allow: allowed.toSorted().join(", ") } });
   }
 
+  // Only a pattern can take what is written out elsewhere; `/docs` and `/docs/` are one route under two names.
   function isShadowed(route: string | undefined, path: string): boolean {
-    return route !== undefined && route !== path && plain.has(path);
+    return route !== undefined && route !== path && PATTERN.test(route) && plain.has(path);
   }
 
   app.addHook("onRequest", (request, _reply, done) => {

@@ -74,6 +74,7 @@ test("the document refers to nothing that is not in it, and knows the form of th
 test("the page of the documentation loads only what comes from here", async () => {
   await using edge = await startEdge();
   const page = await edge.app.inject({ url: "/docs" });
+  expect((await edge.app.inject({ url: "/docs/" })).statusCode).toBe(page.statusCode);
   const entry = page.statusCode === 302 ? await edge.app.inject({ url: String(page.headers["location"]) }) : page;
   expect(entry.statusCode).toBe(200);
   const sources = [...entry.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source ?? "");
