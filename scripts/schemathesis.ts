@@ -19,6 +19,7 @@ const EXAMPLES = 45;
 const WORKERS = 2;
 const ROLE_WITHIN_MS = 300_000;
 const REQUEST_SECONDS = 10;
+const COMPLAINT_CHARACTERS = 500;
 
 type Role = { name: string; emails: string[]; examplesShare: number; isLeaving?: true };
 // Two customers are each other's strangers: what one made, the other must not be able to read.
@@ -32,7 +33,7 @@ const ROLES: Role[] = [
 ];
 const LEAVING = ["postAuthLogout", "postAuthLogoutAll", "deleteUsersMe", "deleteUsersMeSessionsById", "patchUsersById"];
 type Options = { seed: number; examples: number };
-type Result = { passed: number; failed: number; cases: number };
+type Result = { passed: number; failed: number; cases: number; failures: string[] };
 type Report = {
   operations: { tested: number; errored: number };
   test_cases: { generated: number };
@@ -61,7 +62,11 @@ async function main(): Promise<number> {
 
 async function examineAll(command: string, options: Options): Promise<Result & { requests: number }> {
   const own = await startServer();
-  const sum = { passed: 0, failed: 0, cases: 0, requests: 0 };
+  const sum = { passed: 0, failed: 0, cases: 0, requests: 0, failures: [] as string[] };
+  const fail = (failure: string) => {
+    sum.failed += 1;
+    sum.failures.push(failure);
+  };
   try {
     const obstacle = await findObstacle(own, stopping.signal);
     if (obstacle !== undefined) throw new Error(`The server did not become ready: ${obstacle}\n${tail(own.log)}`);
@@ -69,15 +74,17 @@ async function examineAll(command: string, options: Options): Promise<Result & {
       const result = await examine(command, own.target, role, options);
       console.log(`${role.name}: ${result.cases} cases, ${result.passed} operations hold, ${result.failed} do not`);
       for (const name of ["passed", "failed", "cases"] as const) sum[name] += result[name];
+      sum.failures.push(...result.failures.map((failure) => `${role.name}: ${failure}`));
     }
-    if (own.server.exitCode !== null) sum.failed += 1;
+    if (own.server.exitCode !== null) fail(`the server ended with code ${own.server.exitCode}`);
     const logged = readFileSync(own.log, "utf8");
     sum.requests = logged.match(/"duration_ms":/g)?.length ?? 0;
     // A check sees only what is answered; what went wrong behind an answer is in the log.
-    if (/"level":"(?:error|fatal)"/.test(logged)) sum.failed += 1;
+    const complaint = /^.*"level":"(?:error|fatal)".*$/m.exec(logged);
+    if (complaint) fail(`the server's log has errors, first: ${complaint[0].slice(0, COMPLAINT_CHARACTERS)}`);
     if (sum.failed > 0) console.error(complaints(own.log));
   } finally {
-    if (!(await stopServer(own))) sum.failed += 1;
+    if (!(await stopServer(own))) fail("the server did not stop cleanly");
   }
   return sum;
 }
@@ -107,9 +114,10 @@ async function examine(command: string, target: string, role: Role, options: Opt
   const { text, ending } = await runToEnd(command, arguments_);
   writeFileSync(path.join(REPORTS, `${role.name}.txt`), text);
   const said = existsSync(report) ? readFileSync(report, "utf8") : "";
-  const result = said === "" ? { passed: 0, failed: 1, cases: 0 } : count(JSON.parse(said) as Report);
+  const result = said === "" ? { passed: 0, failed: 1, cases: 0, failures: [] } : count(JSON.parse(said) as Report);
   // It also fails for mistakes that belong to no operation.
   if (ending !== "code 0" && result.failed === 0) result.failed = 1;
+  if (result.failed > 0 && result.failures.length === 0) result.failures.push(`ended with ${ending}`);
   if (result.failed > 0) console.error(`${text}\n${role.name} ended with ${ending}`);
   return result;
 }
@@ -165,5 +173,5 @@ function count({ operations, test_cases, failures }: Report): Result {
     failures.flatMap((failure) => failure.operations.map((operation) => JSON.stringify(operation))),
   );
   const failed = broken.size + operations.errored;
-  return { passed: operations.tested - broken.size, failed, cases: test_cases.generated };
+  return { passed: operations.tested - broken.size, failed, cases: test_cases.generated, failures: [...broken] };
 }

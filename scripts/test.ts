@@ -1,6 +1,6 @@
 // Runs the suites one after the other, shows what they say, and ends with the sum of all of them:
 //   scripts/node scripts/test.ts [--json FILE] [server] [faults] [outages] [assay] [versions] [schemathesis]
-// With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n }.
+// With --json, the sum is written to FILE too: { "passed": n, "failed": n, "skipped": n, "failures": [lines] }.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ const SUITE_WITHIN_MS = 900_000;
 const MS_PER_SECOND = 1000;
 
 type Counts = { passed: number; failed: number; skipped: number };
-type Outcome = Counts & { skippedNames: string[] };
+type Outcome = Counts & { skippedNames: string[]; failures: string[] };
 type Suite = {
   /** arguments of Node that run the suite and write its result to a file */
   command(file: string): string[];
@@ -57,13 +57,13 @@ const SUITES: Record<string, Suite> = {
   },
   assay: {
     command: (file) => [path.join(ROOT, "scripts/assay.ts"), "--json", file],
-    read: (result) => ({ ...readCounts(result), skippedNames: [] }),
+    read: readReport,
   },
   // What speaks to PostgreSQL in its own tongue, once more on a server of another version: DATABASE_URL names it.
   versions: { command: (file) => vitest(file, ["--maxWorkers=2", ...VERSIONS]), read: readVitest },
   schemathesis: {
     command: (file) => [path.join(ROOT, "scripts/schemathesis.ts"), "--json", file],
-    read: (result) => ({ ...readCounts(result), skippedNames: [] }),
+    read: readReport,
   },
 };
 
@@ -81,6 +81,7 @@ async function main(given: string[]): Promise<number> {
   });
   const names = positionals.length > 0 ? positionals : Object.keys(SUITES).filter((name) => !ON_DEMAND.has(name));
   const lines: string[] = [];
+  const failures: string[] = [];
   let sum = NOTHING;
   for (const name of names) {
     const suite = SUITES[name];
@@ -89,7 +90,10 @@ async function main(given: string[]): Promise<number> {
     sum = add(sum, outcome);
     lines.push(`${name}: ${describe(outcome)} in ${seconds} s`);
     lines.push(...outcome.skippedNames.map((skipped) => `  skipped: ${skipped}`));
+    // Named once more at the end, where they are found without reading thousands of lines.
+    failures.push(...outcome.failures.map((failure) => `${name}: ${failure}`));
   }
+  lines.push(...failures.map((failure) => `FAILED ${failure}`));
   if (!process.env["DATABASE_URL"] && !process.env["CI"] && names.includes("server")) {
     lines.push("Not run: what speaks to the database on PostgreSQL 15. This brings it:");
     lines.push("  scripts/services/start postgres15 && . .services/env && scripts/node scripts/test.ts versions");
@@ -97,7 +101,7 @@ async function main(given: string[]): Promise<number> {
   console.log(`\n${lines.join("\n")}`);
   if (values.json !== undefined) {
     mkdirSync(path.dirname(path.resolve(values.json)), { recursive: true });
-    writeFileSync(values.json, `${JSON.stringify(sum)}\n`);
+    writeFileSync(values.json, `${JSON.stringify({ ...sum, failures })}\n`);
   }
   console.log(describe(sum));
   return sum.failed === 0 && sum.passed > 0 ? 0 : 1;
@@ -111,12 +115,12 @@ async function run(name: string, suite: Suite): Promise<{ outcome: Outcome; seco
   try {
     const ending = await ended(suite.command(file));
     const seconds = Math.round((performance.now() - begun) / MS_PER_SECOND);
-    const outcome = existsSync(file) ? suite.read(readJson(file)) : { ...NOTHING, skippedNames: [] };
+    const outcome = existsSync(file) ? suite.read(readJson(file)) : { ...NOTHING, skippedNames: [], failures: [] };
     const silent = outcome.passed + outcome.failed === 0;
     // A run that broke down or ran nothing has no failed test to show, and is none that passed.
     if (outcome.failed === 0 && (ending !== "code 0" || silent)) {
-      console.error(`${name} ended with ${ending}${silent ? " and no result" : " although no test failed"}`);
-      return { outcome: { ...outcome, failed: 1 }, seconds };
+      const failure = `ended with ${ending}${silent ? " and no result" : " although no test failed"}`;
+      return { outcome: { ...outcome, failed: 1, failures: [failure] }, seconds };
     }
     return { outcome, seconds };
   } finally {
@@ -147,7 +151,8 @@ function vitest(file: string, options: string[]): string[] {
 type VitestFile = {
   name: string;
   status: string;
-  assertionResults: { status: string; fullName: string }[];
+  message: string;
+  assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
 };
 
 /** A file that could not be loaded has failed, although no test in it did. */
@@ -164,12 +169,28 @@ function readVitest(result: unknown): Outcome {
     failed: count(["failed"]) + broken.length,
     skipped: skipped.length,
     skippedNames: skipped.map((test) => test.fullName),
+    failures: [
+      ...tests
+        .filter((test) => test.status === "failed")
+        .map((test) => `${test.fullName}: ${firstLine(test.failureMessages.join("\n"))}`),
+      ...broken.map((file) => `${path.relative(ROOT, file.name)}: ${firstLine(file.message)}`),
+    ],
   };
 }
 
-function readCounts(result: unknown): Counts {
-  const { passed, failed, skipped } = result as Partial<Counts>;
-  return { passed: passed ?? 0, failed: failed ?? 0, skipped: skipped ?? 0 };
+function readReport(result: unknown): Outcome {
+  const { passed, failed, skipped, failures } = result as Partial<Outcome>;
+  return {
+    passed: passed ?? 0,
+    failed: failed ?? 0,
+    skipped: skipped ?? 0,
+    skippedNames: [],
+    failures: failures ?? [],
+  };
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0] ?? "";
 }
 
 function readJson(file: string): unknown {

@@ -34,7 +34,7 @@ program
   .option("--tags <expression>", "only these scenarios, for instance '@orders and not @concurrency'", "")
   .option("--parallel <n>", "how many scenarios run at the same time", wholeNumber, 1)
   .option("--dry-run", "match the steps of the features and send nothing", false)
-  .option("--json <file>", "write the counts to this file: passed, failed, skipped")
+  .option("--json <file>", "write the counts and the failed scenarios to this file")
   .option("--messages <file>", "write the messages of Cucumber to this file")
   .action(async (features: string[], flags: Flags) => {
     process.exitCode = await examine(features, flags);

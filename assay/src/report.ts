@@ -1,15 +1,27 @@
 import type { FeatureResult, ScenarioResult, Verdict } from "./results.ts";
 
 /** What a run comes to. An undefined step is a failure: nothing was examined. */
-export type Tally = { passed: number; failed: number; skipped: number };
+export type Tally = {
+  passed: number;
+  failed: number;
+  skipped: number;
+  /** a line for each failed scenario: where it stands, its name and step */
+  failures: string[];
+};
 
 const VERDICTS: Verdict[] = ["passed", "failed", "undefined", "skipped"];
 
 /** Sums the scenarios of all features. */
 export function tallyOf(features: FeatureResult[]): Tally {
-  const verdicts = features.flatMap(({ scenarios }) => scenarios.map(({ verdict }) => verdict));
-  const counted = (wanted: Verdict) => verdicts.filter((verdict) => verdict === wanted).length;
-  return { passed: counted("passed"), failed: counted("failed") + counted("undefined"), skipped: counted("skipped") };
+  const scenarios = features.flatMap((feature) => feature.scenarios);
+  const counted = (wanted: Verdict) => scenarios.filter(({ verdict }) => verdict === wanted).length;
+  const lost = scenarios.filter(({ verdict }) => verdict === "failed" || verdict === "undefined");
+  return {
+    passed: counted("passed"),
+    failed: lost.length,
+    skipped: counted("skipped"),
+    failures: lost.map(({ file, line, name, step }) => `${file}:${line} ${name}: ${step}`),
+  };
 }
 
 /** One line for a feature: its counts, its name and the requirements that it holds the server to. */
