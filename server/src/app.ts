@@ -1,145 +1,27 @@
-import type pg from "pg";
+import { createProcess, engineOf, invariants, modules, subscriptions, sweeps } from "./composition.ts";
 import type { Config } from "./config.ts";
-import { catalogueModule } from "./modules/catalogue/module.ts";
 import { createAuthenticator } from "./modules/identity/authenticate.ts";
-import { identityModule } from "./modules/identity/module.ts";
-import { operationsModule } from "./modules/operations/module.ts";
-import { ordersModule } from "./modules/orders/module.ts";
-import { createMemoryCache } from "./platform/cache/memory.ts";
-import { registerCacheMetrics } from "./platform/cache/metrics.ts";
-import { createRedisCache } from "./platform/cache/redis.ts";
-import type { Context, Module } from "./platform/context.ts";
+import type { Context } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
-import { idempotencyData } from "./platform/database/idempotency.ts";
 import { createDatabase } from "./platform/database/database.ts";
 import { migrate, type MigrateOptions } from "./platform/database/migrate.ts";
 import { createPool } from "./platform/database/pool.ts";
-import { registerPoolGauges } from "./platform/database/pool-metrics.ts";
-import { createReadiness } from "./platform/database/readiness.ts";
-import { armFaults } from "./platform/faults/failpoint.ts";
-import { plantMutant } from "./platform/faults/mutant.ts";
-import { drain } from "./platform/http/draining.ts";
 import type { App } from "./platform/http/app.ts";
-import { counterSweeps } from "./platform/http/counters.ts";
-import { type OpenLimits, openLimits } from "./platform/http/open-limits.ts";
+import { drain } from "./platform/http/draining.ts";
 import { createHttpServer } from "./platform/http/server.ts";
 import { installAsyncApi } from "./platform/messaging/asyncapi.ts";
-import { messagingChecks } from "./platform/messaging/checks.ts";
 import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
 import { listEvents } from "./platform/messaging/event.ts";
-import { messagingJourney } from "./platform/messaging/journey.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
-import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
 import { keepRegistering } from "./platform/messaging/registration.ts";
-import { messagingSweeps, startRetention } from "./platform/messaging/retention.ts";
-import type { Transport } from "./platform/messaging/transport.ts";
-import { createMailbox } from "./platform/mail/mailbox.ts";
-import type { Mailer } from "./platform/mail/mailer.ts";
-import { mailSending } from "./platform/mail/send-mail.ts";
-import { createSmtpMailer } from "./platform/mail/smtp.ts";
-import { mailData, mailJourney, mailSweeps } from "./platform/mail/stored-mails.ts";
-import { openRedis } from "./platform/redis.ts";
-import { type Engine, openEngine } from "./platform/search/engine.ts";
-import { createPasswords } from "./platform/security/passwords.ts";
-import { createRevocations } from "./platform/security/revocations.ts";
-import { loadSecrets, signingKeysFile } from "./platform/security/secrets.ts";
-import { createTokens } from "./platform/security/tokens.ts";
-import { watchSigningKeys } from "./platform/security/watch-keys.ts";
+import { startRetention } from "./platform/messaging/retention.ts";
 import { createLog, type Log } from "./platform/telemetry/log.ts";
-import { createMetrics, type Metrics } from "./platform/telemetry/metrics.ts";
 import { startStatusServer } from "./platform/telemetry/status-server.ts";
-
-const modules: Module[] = [identityModule, catalogueModule, ordersModule, operationsModule];
-const invariants = [...modules.flatMap((module) => module.checks), ...messagingChecks];
-const personalData = [...modules.flatMap((module) => module.personalData), mailData, idempotencyData];
-const journeys = [messagingJourney, mailJourney, ...modules.flatMap((module) => module.journey ?? [])];
-const subscriptions = [mailSending, ...modules.flatMap((module) => module.subscriptions)];
-const sweeps = [...messagingSweeps, ...mailSweeps, ...counterSweeps, ...modules.flatMap((module) => module.sweeps)];
+import type pg from "pg";
 
 /** How long a worker that is asked to stop may finish what it has begun. */
 const WORKER_DRAIN_MS = 8_000;
-
-type Process = {
-  context: Context;
-  pool: pg.Pool;
-  limits: OpenLimits;
-  metrics: Metrics;
-  transport: Transport;
-  checkDatabase(): Promise<void>;
-  close(): Promise<void>;
-};
-
-async function createProcess(config: Config, work: "api" | "worker", log: Log): Promise<Process> {
-  if (config.databaseUrl === undefined) throw new Error("DATABASE_URL is not set: 'up' starts a PostgreSQL of its own");
-  armFaults(config.faults);
-  plantMutant(config.mutant);
-  const secrets = await loadSecrets(config);
-  const pool = createPool({ url: config.databaseUrl, max: config.databasePool, work, name: work, log });
-  const db = createDatabase(pool);
-  const readiness = createReadiness({ url: config.databaseUrl, name: work, log });
-  const metrics = createMetrics();
-  registerPoolGauges(metrics.registry, pool);
-  const transport = createPostgresTransport({ pool, url: config.databaseUrl, log });
-  const passwords = createPasswords();
-  const tokens = await createTokens(secrets.signing_keys);
-  const redis = config.redisUrl === undefined ? undefined : openRedis({ url: config.redisUrl, name: work, log });
-  const { databaseUrl } = config;
-  const limits = openLimits({ databaseUrl, redis, secret: secrets.token_secret, name: work, log });
-  const telling = { pool, url: config.databaseUrl, log };
-  const shared = config.cache === "redis" ? redis : undefined;
-  const cache = shared === undefined ? createMemoryCache(telling) : createRedisCache({ ...telling, redis: shared });
-  registerCacheMetrics(metrics.registry, cache);
-  const searchEngine = engineOf(config, log);
-  const context: Context = {
-    config,
-    log,
-    db,
-    tokens,
-    passwords,
-    tokenSecret: secrets.token_secret,
-    limits: limits.guards,
-    mailer: createMailer(config),
-    redis,
-    revocations: createRevocations({ redis, log }),
-    personalData,
-    journeys,
-    cache,
-    searchEngine,
-    wake: transport.wake,
-    listen: transport.listen,
-  };
-  const keysFile = signingKeysFile(config);
-  const keys = keysFile === undefined ? undefined : watchSigningKeys(context, keysFile, secrets.signing_keys);
-  return {
-    context,
-    pool,
-    limits,
-    metrics,
-    transport,
-    checkDatabase: () => readiness.check(),
-    async close() {
-      await keys?.stop();
-      await transport.close();
-      await readiness.close();
-      await passwords.close();
-      await limits.close();
-      await context.mailer.close();
-      await cache.close();
-      await redis?.close();
-      searchEngine?.close();
-      await db.destroy();
-    },
-  };
-}
-
-function createMailer({ smtpUrl: url, mail, mailFrom: from }: Config): Mailer {
-  return mail === "smtp" && url !== undefined ? createSmtpMailer({ url, from }) : createMailbox();
-}
-
-function engineOf({ search, elasticsearchUrl: url }: Config, log: Log): Engine | undefined {
-  return search === "elasticsearch" && url !== undefined ? openEngine({ url, log }) : undefined;
-}
 
 /** The API with all routes, not yet listening; `close` ends what it holds open. */
 export async function buildApi(

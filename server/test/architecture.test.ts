@@ -150,7 +150,7 @@ const ALLOWED: [file: string, text: string][] = [
   ["server/vitest.config.ts", "export default {};"],
   ["server/src/config.ts", "export const x = process.env;"],
   [PLATFORM, 'export const x = { PATH: process.env["PATH"] };'],
-  ["server/src/app.ts", 'import { orders } from "./modules/orders/module.ts";\nexport const x = [orders];'],
+  ["server/src/composition.ts", 'import { orders } from "./modules/orders/module.ts";\nexport const x = [orders];'],
   ["server/migrations/0009_late_views.ts", 'import { sql } from "kysely";\nexport const x = sql`SELECT 1 FROM items`;'],
   [MODULE, "// oxlint-disable-next-line no-console -- the terminal is the point\nconsole.log(1);"],
   ["server/src/platform/database/tables.gen.ts", "export type X = 1;\n".repeat(1000)],

@@ -16,7 +16,7 @@ import type { Revocations } from "./security/revocations.ts";
 import type { Tokens } from "./security/tokens.ts";
 import type { Log } from "./telemetry/log.ts";
 
-/** What a process has to work with; made once by `app.ts` and handed to every module. */
+/** What a process has to work with; made once by `composition.ts` and handed to every module. */
 export type Context = TransactContext & {
   config: Config;
   log: Log;
@@ -51,7 +51,7 @@ export type PersonalData = {
 export type ReadList = (db: Db, user_id: number, page: ListPage) => Promise<{ id: number | string }[]>;
 export type ListPage = { after: number | string | undefined; limit: number };
 
-/** A module as `app.ts` sees it. */
+/** A module as `composition.ts` sees it. */
 export type Module = {
   name: string;
   routes(app: App, context: Context): Promise<void>;

@@ -46,9 +46,9 @@ const WALLS: { from: RegExp; refuses(found: Import, source: Source): boolean; be
     because: "the configuration and the table of permissions import nothing of ours",
   },
   {
-    from: /^(?!server\/src\/app\.ts$)/,
+    from: /^(?!server\/src\/composition\.ts$)/,
     refuses: ({ target }) => /^server\/src\/modules\/[^/]+\/module\.ts$/.test(target),
-    because: "module.ts is for app.ts alone",
+    because: "module.ts is for composition.ts alone",
   },
   {
     from: /./,
