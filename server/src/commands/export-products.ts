@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { exportProducts } from "#src/modules/catalogue/export-products.ts";
+import { exportProducts } from "#src/modules/catalogue/imports/export-products.ts";
 import { createDatabase } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";
 import { createLog } from "#src/platform/telemetry/log.ts";

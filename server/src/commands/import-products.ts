@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { findOwner } from "#src/modules/identity/public.ts";
-import { readProductLines, type ReadLine } from "#src/modules/catalogue/product-lines.ts";
-import { upsertProducts } from "#src/modules/catalogue/upsert-products.ts";
+import { readProductLines, type ReadLine } from "#src/modules/catalogue/imports/product-lines.ts";
+import { upsertProducts } from "#src/modules/catalogue/imports/upsert-products.ts";
 import { createDatabase } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";
 import { transact } from "#src/platform/database/transact.ts";

@@ -116,7 +116,11 @@ function resolve(from: string, specifier: string): string {
 
 function isForeignInside(target: string, source: Source): boolean {
   const theirs = MODULE.exec(target)?.[1];
-  return theirs !== undefined && theirs !== MODULE.exec(source.path)?.[1] && !/\/(public|events)\.ts$/.test(target);
+  return (
+    theirs !== undefined &&
+    theirs !== MODULE.exec(source.path)?.[1] &&
+    !/^server\/src\/modules\/[^/]+\/(public|events)\.ts$/.test(target)
+  );
 }
 
 function isComposition(target: string): boolean {

@@ -1,25 +1,25 @@
 import { userRenamed } from "#src/modules/identity/events.ts";
 import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
-import { batchRoutes } from "./batch-routes.ts";
+import { batchRoutes } from "./imports/batch-routes.ts";
 import { catalogueChecks } from "./checks.ts";
-import { categoryRoutes } from "./category-routes.ts";
+import { categoryRoutes } from "./items/category-routes.ts";
 import { importRequested, itemChanged, productAvailabilityChanged } from "./events.ts";
-import { showNewName } from "./forget-owner.ts";
-import { abandonImport, runImport } from "./import-products.ts";
-import { importSweeps } from "./import-repository.ts";
-import { importRoutes } from "./import-routes.ts";
-import { itemRoutes } from "./item-routes.ts";
+import { showNewName } from "./items/forget-owner.ts";
+import { abandonImport, runImport } from "./imports/import-products.ts";
+import { importSweeps } from "./imports/import-repository.ts";
+import { importRoutes } from "./imports/import-routes.ts";
+import { itemRoutes } from "./items/item-routes.ts";
 import { catalogueData } from "./personal-data.ts";
-import { productRoutes } from "./product-routes.ts";
+import { productRoutes } from "./items/product-routes.ts";
 import { engineIndexCheck } from "./search/drift-engine.ts";
 import { indexNames } from "./search/elasticsearch-aliases.ts";
 import { indexInEngine } from "./search/index-in-engine.ts";
 import { indexItems } from "./search/index-items.ts";
 import { keepBuilt } from "./search/keep-built.ts";
 import { searchRoutes } from "./search/search-routes.ts";
-import { stockJourney } from "./stock-journey.ts";
-import { stockRoutes } from "./stock-routes.ts";
+import { stockJourney } from "./stock/stock-journey.ts";
+import { stockRoutes } from "./stock/stock-routes.ts";
 
 /** Items that are indexed in one transaction. */
 const INDEXING_BATCH = 200;

@@ -1,8 +1,8 @@
 import type { PersonalData } from "#src/platform/context.ts";
-import { forgetOwner } from "./forget-owner.ts";
-import { listImportsOf } from "./import-repository.ts";
-import { listItemsOf } from "./repository.ts";
-import { listMovementsOf } from "./stock-repository.ts";
+import { forgetOwner } from "./items/forget-owner.ts";
+import { listImportsOf } from "./imports/import-repository.ts";
+import { listItemsOf } from "./items/item-repository.ts";
+import { listMovementsOf } from "./stock/stock-repository.ts";
 
 /**
  * What a user listed goes with the account: there is nobody left to sell it, and its words may say who it was. Products

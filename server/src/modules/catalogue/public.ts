@@ -1,7 +1,7 @@
 import type { DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { newOrigin, type Origin } from "#src/platform/telemetry/origin.ts";
-import { type Allocation, allocate, type StockLine, type StockRequest } from "./allocate.ts";
-import { announceAvailability, announceLowStock } from "./item-writes.ts";
+import { type Allocation, allocate, type StockLine, type StockRequest } from "./stock/allocate.ts";
+import { announceAvailability, announceLowStock } from "./items/item-writes.ts";
 import {
   closeReservations,
   findPrices,
@@ -10,7 +10,7 @@ import {
   lockReservedLevels,
   shipReservations,
   writeReservations,
-} from "./stock-repository.ts";
+} from "./stock/stock-repository.ts";
 
 export type Price = { id: number; name: string; price_cents: number };
 

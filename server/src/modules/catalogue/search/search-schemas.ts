@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { DEFAULT_LIMIT, MAX_CURSOR_LENGTH, MAX_LIMIT } from "#src/platform/http/paging.ts";
 import { Choice, Id, Money, Nullable, Strict, Text, Timestamp } from "#src/platform/http/schemas.ts";
-import { Category, Tag } from "../schemas.ts";
+import { Category, Tag } from "#src/modules/catalogue/items/item-schemas.ts";
 import { ENGINES, type SearchSort, SORTS } from "./search-index.ts";
 import { MAX_TEXT_LENGTH } from "./search-text.ts";
 

@@ -2,11 +2,11 @@ import type { Context } from "#src/platform/context.ts";
 import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { productNotFound } from "./errors.ts";
+import { productNotFound } from "#src/modules/catalogue/errors.ts";
 import { addItem } from "./item-writes.ts";
-import { findProduct, findUnlistedProduct, NOTHING_SAID } from "./repository.ts";
-import type { NewProduct, Product } from "./schemas.ts";
-import { insertLevel, writeAdjustment } from "./stock-repository.ts";
+import { findProduct, findUnlistedProduct, NOTHING_SAID } from "./item-repository.ts";
+import type { NewProduct, Product } from "./item-schemas.ts";
+import { insertLevel, writeAdjustment } from "#src/modules/catalogue/stock/stock-repository.ts";
 
 /** Puts a product on the shelf: an item that is sold from stock. Its first stock is a movement like any later one. */
 export async function createProduct(

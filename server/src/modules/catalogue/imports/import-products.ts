@@ -4,10 +4,10 @@ import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/ide
 import type { Message } from "#src/platform/messaging/event.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { importRequested } from "./events.ts";
+import { importRequested } from "#src/modules/catalogue/events.ts";
 import { finishImport, findImport, insertImport, listWaiting, noteProgress } from "./import-repository.ts";
 import type { ReadLine } from "./product-lines.ts";
-import type { ProductImport } from "./schemas.ts";
+import type { ProductImport } from "./import-schemas.ts";
 import { type Refusal, upsertProducts } from "./upsert-products.ts";
 
 /** Takes a file in, whole: its lines are on disk when this resolves, and the worker is told unless one of them is wrong. */

@@ -3,7 +3,7 @@ import type { Message } from "#src/platform/messaging/event.ts";
 import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import { forgetItems } from "./item-cache.ts";
 import { announceItems } from "./item-writes.ts";
-import { deleteOwnItems, listIdsOf } from "./repository.ts";
+import { deleteOwnItems, listIdsOf } from "./item-repository.ts";
 
 /** Removes what a user has listed, and makes search and caches forget it; what is the shop's stays under an id. */
 export async function forgetOwner(trx: Trx, user_id: number): Promise<void> {

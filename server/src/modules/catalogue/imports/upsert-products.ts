@@ -1,9 +1,9 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { type Known, insertProducts, lockKnown, setStock, updateProducts } from "./import-repository.ts";
-import { announceItems } from "./item-writes.ts";
-import type { ProductLine } from "./schemas.ts";
-import { lockLevels } from "./stock-repository.ts";
+import { announceItems } from "#src/modules/catalogue/items/item-writes.ts";
+import type { ProductLine } from "./import-schemas.ts";
+import { lockLevels } from "#src/modules/catalogue/stock/stock-repository.ts";
 
 /** Lines that one round of statements writes. */
 export const UPSERT_BATCH = 500;

@@ -1,7 +1,7 @@
 import { listPeople } from "#src/modules/identity/public.ts";
 import type { DbOrTrx } from "#src/platform/database/database.ts";
-import type { ItemRow } from "./repository.ts";
-import type { Item } from "./schemas.ts";
+import type { ItemRow } from "./item-repository.ts";
+import type { Item } from "./item-schemas.ts";
 
 /** Puts the owners' names to items: one statement, whatever the size of the page. */
 export async function withOwners(db: DbOrTrx, items: ItemRow[]): Promise<Item[]> {

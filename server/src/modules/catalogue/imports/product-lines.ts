@@ -1,7 +1,7 @@
 import { CsvError, type Info, parse } from "csv-parse/sync";
 import { Compile } from "typebox/compile";
-import { importUnreadable } from "./errors.ts";
-import { type ProductLine, ProductLineFields } from "./schemas.ts";
+import { importUnreadable } from "#src/modules/catalogue/errors.ts";
+import { type ProductLine, ProductLineFields } from "./import-schemas.ts";
 
 /** Most lines of one file: so many are written in one transaction within seconds. */
 export const MAX_IMPORT_LINES = 10_000;

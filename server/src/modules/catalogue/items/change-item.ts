@@ -2,9 +2,9 @@ import type { Trx } from "#src/platform/database/database.ts";
 import { isAllowed } from "#src/permissions.ts";
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { itemNotFound, notItsOwner, productNotFound } from "./errors.ts";
+import { itemNotFound, notItsOwner, productNotFound } from "#src/modules/catalogue/errors.ts";
 import { takeDownItem, writeItem } from "./item-writes.ts";
-import { type ItemFields, type ItemRow, lockItem } from "./repository.ts";
+import { type ItemFields, type ItemRow, lockItem } from "./item-repository.ts";
 
 /** Refuses a version that is not the one the client has seen (412); does nothing when it did not say. */
 export type VersionCheck = (version: number) => void;

@@ -3,8 +3,8 @@ import { violates } from "#src/platform/database/errors.ts";
 import type { ListPage } from "#src/platform/context.ts";
 import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
-import { skuTaken } from "./errors.ts";
-import type { Item, Product } from "./schemas.ts";
+import { skuTaken } from "#src/modules/catalogue/errors.ts";
+import type { Item, Product } from "./item-schemas.ts";
 
 const ITEM_COLUMNS = [
   "id",

@@ -4,7 +4,7 @@ import type { ListPage } from "#src/platform/context.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { COLUMNS, ReadLine } from "./product-lines.ts";
-import type { ProductImport, ProductLine } from "./schemas.ts";
+import type { ProductImport, ProductLine } from "./import-schemas.ts";
 
 /** An item that a line's SKU belongs to already. `tracked`: it is a product; else somebody's item, and not to be touched. */
 export type Known = { id: number; sku: string; tracked: boolean };

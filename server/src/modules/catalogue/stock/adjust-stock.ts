@@ -2,10 +2,10 @@ import type { Context } from "#src/platform/context.ts";
 import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/idempotency.ts";
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { productNotFound, stockInUse, stockTooLarge } from "./errors.ts";
-import { announceAvailability, announceLowStock } from "./item-writes.ts";
-import { findProduct } from "./repository.ts";
-import { MAX_STOCK, type Movement } from "./schemas.ts";
+import { productNotFound, stockInUse, stockTooLarge } from "#src/modules/catalogue/errors.ts";
+import { announceAvailability, announceLowStock } from "#src/modules/catalogue/items/item-writes.ts";
+import { findProduct } from "#src/modules/catalogue/items/item-repository.ts";
+import { MAX_STOCK, type Movement } from "./stock-schemas.ts";
 import { lockLevels, writeAdjustment } from "./stock-repository.ts";
 
 /**

@@ -13,7 +13,7 @@ import { type App, requireUser } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { changeProduct, type VersionCheck } from "./change-item.ts";
 import { createProduct } from "./create-product.ts";
-import { productNotFound, skuTaken } from "./errors.ts";
+import { productNotFound, skuTaken } from "#src/modules/catalogue/errors.ts";
 import { createItemReads } from "./item-reads.ts";
 import {
   findProduct,
@@ -22,8 +22,17 @@ import {
   type ItemFields,
   NOTHING_SAID,
   selectProducts,
-} from "./repository.ts";
-import { Category, ItemStatus, NewProduct, Product, ProductChange, ProductReplacement, Sku, Tag } from "./schemas.ts";
+} from "./item-repository.ts";
+import {
+  Category,
+  ItemStatus,
+  NewProduct,
+  Product,
+  ProductChange,
+  ProductReplacement,
+  Sku,
+  Tag,
+} from "./item-schemas.ts";
 
 const LIST: ListOptions = {
   columns: { id: "integer", name: "text", price_cents: "integer", created_at: "time", updated_at: "time" },

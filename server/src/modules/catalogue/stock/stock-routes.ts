@@ -5,8 +5,8 @@ import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams } from "#src/platform/http/schemas.ts";
 import { adjustStock } from "./adjust-stock.ts";
-import { productNotFound, stockInUse, stockTooLarge } from "./errors.ts";
-import { Movement, MovementKind, StockAdjustment, StockLevel, StockSettings } from "./schemas.ts";
+import { productNotFound, stockInUse, stockTooLarge } from "#src/modules/catalogue/errors.ts";
+import { Movement, MovementKind, StockAdjustment, StockLevel, StockSettings } from "./stock-schemas.ts";
 import { findLevel, type Level, selectMovements, setLowStockThreshold } from "./stock-repository.ts";
 
 const LEDGER: ListOptions = { columns: { id: "integer", created_at: "time" }, defaultSort: "-id" };

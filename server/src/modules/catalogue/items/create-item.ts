@@ -4,11 +4,11 @@ import { type Answer, answerOnce, type KeyUse } from "#src/platform/database/ide
 import { isAllowed } from "#src/permissions.ts";
 import type { User } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { foreignOwner, ownerUnknown } from "./errors.ts";
+import { foreignOwner, ownerUnknown } from "#src/modules/catalogue/errors.ts";
 import { addItem } from "./item-writes.ts";
 import { withOwner } from "./owners.ts";
-import { NOTHING_SAID } from "./repository.ts";
-import type { Item, NewItem } from "./schemas.ts";
+import { NOTHING_SAID } from "./item-repository.ts";
+import type { Item, NewItem } from "./item-schemas.ts";
 
 /** Lists an item. It belongs to whoever lists it; only an admin may list one for somebody else (REQUIREMENTS K5). */
 export async function createItem(

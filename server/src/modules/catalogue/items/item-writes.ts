@@ -1,10 +1,10 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
-import { itemChanged, productAvailabilityChanged, stockLow } from "./events.ts";
+import { itemChanged, productAvailabilityChanged, stockLow } from "#src/modules/catalogue/events.ts";
 import { forgetItems } from "./item-cache.ts";
-import { archiveItem, deleteItem, insertItem, type ItemFields, type ItemRow, updateItem } from "./repository.ts";
-import { type Taken, wasReserved } from "./stock-repository.ts";
+import { archiveItem, deleteItem, insertItem, type ItemFields, type ItemRow, updateItem } from "./item-repository.ts";
+import { type Taken, wasReserved } from "#src/modules/catalogue/stock/stock-repository.ts";
 
 // Items are written here and nowhere else, so that no change goes without the event which search and caches live on.
 

@@ -1,8 +1,8 @@
 import type { Context } from "#src/platform/context.ts";
 import { coalesce } from "#src/platform/database/coalesce.ts";
 import { withOwners } from "./owners.ts";
-import { findItems, findProducts } from "./repository.ts";
-import type { Item, Product } from "./schemas.ts";
+import { findItems, findProducts } from "./item-repository.ts";
+import type { Item, Product } from "./item-schemas.ts";
 
 /** What arrives while a statement runs becomes the next one: the hottest reads cost a share of a statement each. */
 const READS = { maxBatch: 200, maxWaiting: 10_000, maxRunning: 2 };

@@ -15,12 +15,12 @@ import { Id, IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { changeItem, removeItem } from "./change-item.ts";
 import { createItem } from "./create-item.ts";
-import { foreignOwner, itemNotFound, notItsOwner, ownerUnknown, skuTaken } from "./errors.ts";
+import { foreignOwner, itemNotFound, notItsOwner, ownerUnknown, skuTaken } from "#src/modules/catalogue/errors.ts";
 import { withOwner, withOwners } from "./owners.ts";
 import { itemKey } from "./item-cache.ts";
 import { createItemReads } from "./item-reads.ts";
-import { findDraft, hasTag, NOTHING_SAID, selectItems, selectUnlistedItems } from "./repository.ts";
-import { Category, Item, ItemChange, ItemReplacement, ItemStatus, NewItem, Sku, Tag } from "./schemas.ts";
+import { findDraft, hasTag, NOTHING_SAID, selectItems, selectUnlistedItems } from "./item-repository.ts";
+import { Category, Item, ItemChange, ItemReplacement, ItemStatus, NewItem, Sku, Tag } from "./item-schemas.ts";
 
 const LIST: ListOptions = {
   columns: { id: "integer", title: "text", price_cents: "integer", created_at: "time", updated_at: "time" },

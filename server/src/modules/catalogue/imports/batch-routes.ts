@@ -4,9 +4,9 @@ import type { Context } from "#src/platform/context.ts";
 import { answerOnce } from "#src/platform/database/idempotency.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
-import { batchRefused, skuTaken } from "./errors.ts";
+import { batchRefused, skuTaken } from "#src/modules/catalogue/errors.ts";
 import { exportProducts } from "./export-products.ts";
-import { BulkOutcome, ProductLines } from "./schemas.ts";
+import { BulkOutcome, ProductLines } from "./import-schemas.ts";
 import { upsertProducts } from "./upsert-products.ts";
 
 const BULK_LIMIT_BYTES = 1_024 * 1_024;

@@ -4,11 +4,11 @@ import { type App, requireUser } from "#src/platform/http/app.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
 import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams } from "#src/platform/http/schemas.ts";
-import { importNotFound, importUnreadable } from "./errors.ts";
+import { importNotFound, importUnreadable } from "#src/modules/catalogue/errors.ts";
 import { requestImport } from "./import-products.ts";
 import { findImport, selectImportLines, selectImports } from "./import-repository.ts";
 import { readProductLines } from "./product-lines.ts";
-import { ImportLine, ImportStatus, LineOutcome, ProductImport } from "./schemas.ts";
+import { ImportLine, ImportStatus, LineOutcome, ProductImport } from "./import-schemas.ts";
 
 const IMPORT_LIMIT_BYTES = 2 * 1_024 * 1_024;
 const LIST: ListOptions = { columns: { id: "integer", created_at: "time" }, defaultSort: "-id" };
