@@ -1,6 +1,6 @@
 import { createProcess, engineOf, invariants, modules, subscriptions, sweeps } from "./composition.ts";
 import type { Config } from "./config.ts";
-import { createAuthenticator } from "./modules/identity/authenticate.ts";
+import { createAuthenticator } from "./modules/identity/sessions/authenticate.ts";
 import type { Context } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
 import { createDatabase } from "./platform/database/database.ts";

@@ -1,4 +1,4 @@
-import { grantRole as grant } from "#src/modules/identity/grant-role.ts";
+import { grantRole as grant } from "#src/modules/identity/administration/grant-role.ts";
 import type { Role } from "#src/permissions.ts";
 import { createDatabase } from "#src/platform/database/database.ts";
 import { createPool } from "#src/platform/database/pool.ts";

@@ -1,6 +1,6 @@
 import { Choice, Strict, Text } from "#src/platform/http/schemas.ts";
 import { defineMail, type MailTools } from "#src/platform/mail/mail.ts";
-import { PASSWORD_RESET_MINUTES, VERIFICATION_HOURS } from "./token-lives.ts";
+import { PASSWORD_RESET_MINUTES, VERIFICATION_HOURS } from "./one-time-tokens/token-lives.ts";
 
 const SEED_LENGTH = 43;
 const Seeded = Strict({ seed: Text(SEED_LENGTH, SEED_LENGTH) });

@@ -1,21 +1,21 @@
 import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
-import { accountRoutes } from "./account-routes.ts";
-import { auditJourney } from "./audit-repository.ts";
-import { auditRoutes } from "./audit-routes.ts";
-import { keyRoutes } from "./key-routes.ts";
+import { accountRoutes } from "./accounts/account-routes.ts";
+import { auditJourney } from "./audit/audit-repository.ts";
+import { auditRoutes } from "./audit/audit-routes.ts";
+import { keyRoutes } from "./sessions/key-routes.ts";
 import { passwordResetRequested, userRegistered } from "./events.ts";
-import { loginRoutes } from "./login-routes.ts";
-import { identityData } from "./personal-data.ts";
-import { personalDataRoutes } from "./personal-data-routes.ts";
-import { sessionRoutes } from "./session-routes.ts";
-import { sessionSweeps } from "./session-repository.ts";
-import { userRoutes } from "./user-routes.ts";
-import { passwordRoutes } from "./password-routes.ts";
-import { sendPasswordResets } from "./request-password-reset.ts";
-import { tokenSweeps } from "./token-repository.ts";
-import { verificationRoutes } from "./verification-routes.ts";
-import { sendVerifications } from "./verify-email.ts";
+import { loginRoutes } from "./login/login-routes.ts";
+import { identityData } from "./personal-data/personal-data.ts";
+import { personalDataRoutes } from "./personal-data/personal-data-routes.ts";
+import { sessionRoutes } from "./sessions/session-routes.ts";
+import { sessionSweeps } from "./sessions/session-repository.ts";
+import { userRoutes } from "./administration/administration-routes.ts";
+import { passwordRoutes } from "./passwords/password-routes.ts";
+import { sendPasswordResets } from "./passwords/request-password-reset.ts";
+import { tokenSweeps } from "./one-time-tokens/token-repository.ts";
+import { verificationRoutes } from "./accounts/verification-routes.ts";
+import { sendVerifications } from "./accounts/verify-email.ts";
 
 /** Tokens that are made in one transaction. */
 const TOKENS_BATCH = 20;

@@ -2,10 +2,10 @@ import type { FastifyRequest } from "fastify";
 import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import { named } from "#src/platform/database/statement.ts";
 import type { User } from "#src/platform/http/app.ts";
-import { type AuditAction, callerOf, recordAudit } from "./audit.ts";
-import { normaliseEmail } from "./email.ts";
-import { listRecipients } from "./password-repository.ts";
-import { findLiveSessions } from "./session-repository.ts";
+import { type AuditAction, callerOf, recordAudit } from "./audit/audit.ts";
+import { normaliseEmail } from "./accounts/email.ts";
+import { listRecipients } from "./passwords/password-repository.ts";
+import { findLiveSessions } from "./sessions/session-repository.ts";
 
 export type Person = { id: number; full_name: string };
 
