@@ -40,6 +40,15 @@ export type Context = TransactContext & {
   journeys: ReadJourney[];
 };
 
+/**
+ * What a handler of messages has to work with. A worker has more; a function has no keys, no sessions and nobody's
+ * passwords, so that it needs no secret but the one that links in mails are made from.
+ */
+export type Work = Pick<
+  Context,
+  "config" | "log" | "db" | "wake" | "cache" | "tokenSecret" | "mailer" | "searchEngine"
+>;
+
 /** What a part of the server holds about people, for those who want to see it or to be forgotten. */
 export type PersonalData = {
   /** by their names in an export, which are those of the tables */

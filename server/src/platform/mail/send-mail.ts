@@ -1,4 +1,4 @@
-import type { Context } from "#src/platform/context.ts";
+import type { Context, Work } from "#src/platform/context.ts";
 import { asFinal, type Message, subscribe } from "#src/platform/messaging/event.ts";
 import { tokenOf } from "#src/platform/security/one-time-token.ts";
 import { mailQueued, type MailTools, renderMail } from "./mail.ts";
@@ -23,7 +23,7 @@ export const mailSending = subscribe(mailQueued, {
   consumer: "mail.send",
   maxBatch: SENDING_BATCH,
   patience: PATIENCE,
-  async act({ payload }: Queued, context: Context) {
+  async act({ payload }: Queued, context: Work) {
     const mail = await findMail(context.db, payload.mail_id);
     if (mail === undefined || mail.sent_at !== null) return;
     const content = renderMail(sendingTools(context), mail);
@@ -40,7 +40,7 @@ export const mailSending = subscribe(mailQueued, {
   onDead: async () => undefined,
 });
 
-function sendingTools({ config, tokenSecret }: Context): MailTools {
+function sendingTools({ config, tokenSecret }: Work): MailTools {
   return { publicUrl: config.publicUrl, tokenOf: (purpose, seed) => tokenOf(tokenSecret, purpose, seed) };
 }
 

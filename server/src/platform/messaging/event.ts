@@ -1,6 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { Compile } from "typebox/compile";
-import type { Context } from "#src/platform/context.ts";
+import type { Work } from "#src/platform/context.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 
@@ -38,11 +38,11 @@ export type Subscription = {
    * Runs before `handle` and outside of any transaction, for what a transaction can't take back and must not wait for,
    * as sending a mail. The messages of a batch act side by side, and each fails alone. One may act again.
    */
-  act?(message: Message<unknown>, context: Context): Promise<void>;
+  act?(message: Message<unknown>, context: Work): Promise<void>;
   /** Effects and "handled" commit together. No order is promised; a message may come again until it is handled. */
-  handle(trx: Trx, messages: Message<unknown>[], context: Context): Promise<void>;
+  handle(trx: Trx, messages: Message<unknown>[], context: Work): Promise<void>;
   /** Runs in the transaction that gives a delivery up, so that nothing waits for ever for what will not happen. */
-  onDead(trx: Trx, message: Message<unknown>, context: Context): Promise<void>;
+  onDead(trx: Trx, message: Message<unknown>, context: Work): Promise<void>;
 };
 
 const finals = new WeakSet<Error>();
@@ -95,9 +95,9 @@ export function subscribe<Schema extends TSchema>(
     consumer: string;
     maxBatch: number;
     patience?: Patience;
-    act?(message: Message<Static<Schema>>, context: Context): Promise<void>;
-    handle(trx: Trx, messages: Message<Static<Schema>>[], context: Context): Promise<void>;
-    onDead(trx: Trx, message: Message<unknown>, context: Context): Promise<void>;
+    act?(message: Message<Static<Schema>>, context: Work): Promise<void>;
+    handle(trx: Trx, messages: Message<Static<Schema>>[], context: Work): Promise<void>;
+    onDead(trx: Trx, message: Message<unknown>, context: Work): Promise<void>;
   },
 ): Subscription {
   const { consumer, maxBatch, patience, act, onDead } = options;

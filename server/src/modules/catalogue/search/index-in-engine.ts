@@ -1,4 +1,4 @@
-import type { Context } from "#src/platform/context.ts";
+import type { Work } from "#src/platform/context.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import type { Message } from "#src/platform/messaging/event.ts";
 import { Postponed } from "#src/platform/messaging/postponed.ts";
@@ -14,7 +14,7 @@ const AWAY_PAUSE_MS = 1_000;
  * Brings the engine's index up to date with the items that a batch of messages names, if there is an engine. While it is
  * away the messages wait in the queue, however long: nothing is wrong with them, so no attempt is counted.
  */
-export async function indexInEngine(trx: Trx, messages: Message<{ item_id: number }>[], context: Context) {
+export async function indexInEngine(trx: Trx, messages: Message<{ item_id: number }>[], context: Work) {
   const { searchEngine, config } = context;
   if (searchEngine === undefined) return;
   const index = createElasticsearchIndex(searchEngine, indexNames(config.elasticsearchPrefix));

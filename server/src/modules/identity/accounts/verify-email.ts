@@ -1,4 +1,4 @@
-import type { Context } from "#src/platform/context.ts";
+import type { Context, Work } from "#src/platform/context.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import { queueMail } from "#src/platform/mail/mail.ts";
@@ -47,7 +47,7 @@ export async function sendVerificationAgain(context: Context, origin: Origin, us
 type Registered = Message<{ user_id: number }>;
 
 /** Sends new accounts the link that verifies their address. */
-export async function sendVerifications(trx: Trx, messages: Registered[], context: Context): Promise<void> {
+export async function sendVerifications(trx: Trx, messages: Registered[], context: Work): Promise<void> {
   const origins = new Map(messages.map(({ payload, origin }) => [payload.user_id, origin]));
   for (const user of await listRecipients(trx, [...origins.keys()])) {
     const origin = origins.get(user.id);
@@ -58,7 +58,7 @@ export async function sendVerifications(trx: Trx, messages: Registered[], contex
 
 async function queueVerification(
   trx: Trx,
-  context: Context,
+  context: Work,
   { user, origin }: { user: Recipient; origin: Origin },
 ): Promise<void> {
   const { id: user_id, email: recipient } = user;

@@ -1,4 +1,4 @@
-import type { Context } from "#src/platform/context.ts";
+import type { Context, Work } from "#src/platform/context.ts";
 import type { Trx } from "#src/platform/database/database.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import { queueMail } from "#src/platform/mail/mail.ts";
@@ -40,7 +40,7 @@ type Requested = Message<{ user_id: number | null }>;
  * Makes tokens for those who asked and may act, and queues the mails with them. Who asked twice within one batch gets one
  * mail: the link of the first would be void before it was read.
  */
-export async function sendPasswordResets(trx: Trx, messages: Requested[], context: Context): Promise<void> {
+export async function sendPasswordResets(trx: Trx, messages: Requested[], context: Work): Promise<void> {
   const origins = new Map(messages.map(({ payload, origin }) => [payload.user_id, origin]));
   const ids = [...origins.keys()].filter((id) => id !== null);
   for (const user of await listRecipients(trx, ids)) {
