@@ -5,6 +5,7 @@ import { auditJourney } from "./audit/audit-repository.ts";
 import { auditRoutes } from "./audit/audit-routes.ts";
 import { keyRoutes } from "./sessions/key-routes.ts";
 import { passwordResetRequested, userRegistered } from "./events.ts";
+import { countFailedLogins } from "./login/failed-logins.ts";
 import { loginRoutes } from "./login/login-routes.ts";
 import { identityData } from "./personal-data/personal-data.ts";
 import { personalDataRoutes } from "./personal-data/personal-data-routes.ts";
@@ -28,13 +29,14 @@ export const identityModule: Module = {
   sweeps: [...sessionSweeps, ...tokenSweeps],
   async routes(app, context) {
     await accountRoutes(app, context);
-    await loginRoutes(app, context);
+    const failedLogins = countFailedLogins(context);
+    await loginRoutes(app, context, failedLogins);
     await sessionRoutes(app, context);
     await keyRoutes(app, context);
     await userRoutes(app, context);
     await auditRoutes(app, context);
     await personalDataRoutes(app, context);
-    await passwordRoutes(app, context);
+    await passwordRoutes(app, context, failedLogins);
     await verificationRoutes(app, context);
   },
   // Given up, a mail is just not sent: whoever waits for it can ask again.

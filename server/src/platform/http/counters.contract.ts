@@ -47,6 +47,15 @@ export function countersContract(open: () => Counters | Promise<Counters>): void
     expect(await takes(one, "ann", 3)).toEqual([true, true, false]);
   });
 
+  test("what is cleared is counted from the beginning, by the other process too, and nobody else's count is touched", async () => {
+    const [one, other] = await twoProcesses({ name: "cleared", points: 2, windowSeconds: 60 });
+    for (const key of ["ann", "bob"]) expect(await takes(one, key, 3)).toEqual([true, true, false]);
+    await other.clear("ann");
+    await other.clear("nobody");
+    expect(await takes(one, "ann", 3)).toEqual([true, true, false]);
+    expect(await takes(other, "bob", 1)).toEqual([false]);
+  });
+
   test("a window ends, and what is given back after its end is no present to the next", async () => {
     const [one, other] = await twoProcesses({ name: "ends", points: 2, windowSeconds: 1 });
     expect(await takes(one, "ann", 3)).toEqual([true, true, false]);

@@ -26,6 +26,8 @@ export type Limiter = {
   tryTake(key: string): Promise<boolean>;
   /** Takes one back, for limits that count failures only: a hundred guesses at once must not all pass before one fails. */
   giveBack(key: string): Promise<void>;
+  /** Forgets what was counted. */
+  clear(key: string): Promise<void>;
 };
 
 /**
@@ -68,6 +70,9 @@ function createLimiter(limit: Limit, { counters, secret }: { counters: Counters;
       const state = await counter.reward(hashed(key));
       // The window ended in between: what was taken from the last one must not be a present to the next.
       if (state.consumedPoints < 0) await counter.delete(hashed(key));
+    },
+    async clear(key) {
+      await counter.delete(hashed(key));
     },
   };
 }

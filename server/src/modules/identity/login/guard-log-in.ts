@@ -7,11 +7,9 @@ import { clientAddress } from "#src/platform/http/rate-limit.ts";
 import { callerOf, recordAudit } from "#src/modules/identity/audit/audit.ts";
 import { normaliseEmail } from "#src/modules/identity/accounts/email.ts";
 import { badCredentials } from "#src/modules/identity/errors.ts";
+import type { FailedLogins } from "./failed-logins.ts";
 import { findSubject } from "#src/modules/identity/accounts/user-repository.ts";
 
-const WINDOW_SECONDS = 600;
-const FAILURES_PER_ACCOUNT = 5;
-const FAILURES_PER_ADDRESS = 50;
 /** For each processor: enough to keep the threads that hash busy, and few enough to leave room for everybody else. */
 const LOGINS_PER_CORE = 2;
 /** About 50 to 100 a second are heard: the last one that waits is answered before the time for an answer is over. */
@@ -26,12 +24,7 @@ type Guard = <Result>(exchange: Exchange, email: string, attempt: () => Promise<
  * Who is signed in already is not kept from staying so: a stranger who guesses locks nobody out (ASVS 5.0, 6.1.1).
  * @returns a guard that runs `attempt`, or throws tooMany (429) without running it, or queueFull (503) in a wave of logins
  */
-export function guardLogIn(context: Context): Guard {
-  const windowSeconds = WINDOW_SECONDS;
-  const points = FAILURES_PER_ADDRESS * context.config.rateLimitScale;
-  const byAddress = context.limits.create({ name: "login-address", points, windowSeconds });
-  const byAccount = context.limits.create({ name: "login-account", points: FAILURES_PER_ACCOUNT, windowSeconds });
-
+export function guardLogIn(context: Context, { byAccount, byAddress }: FailedLogins): Guard {
   async function record(request: FastifyRequest, action: "login.failed" | "login.throttled", account: string | null) {
     const limit = account === null ? "address" : "account";
     const details = action === "login.throttled" ? { limit } : {};

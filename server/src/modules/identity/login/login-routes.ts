@@ -5,6 +5,7 @@ import { refuseCrossSite } from "#src/platform/http/cross-site.ts";
 import { crossSite } from "#src/platform/http/errors.ts";
 import { callerOf } from "#src/modules/identity/audit/audit.ts";
 import { badCredentials } from "#src/modules/identity/errors.ts";
+import type { FailedLogins } from "./failed-logins.ts";
 import { guardLogIn } from "./guard-log-in.ts";
 import { logIn } from "./log-in.ts";
 import { readRefreshCookie, setRefreshCookie } from "#src/modules/identity/sessions/refresh-cookie.ts";
@@ -12,8 +13,8 @@ import { AccessToken, Credentials, PasswordGrant } from "#src/modules/identity/s
 
 type Exchange = { request: FastifyRequest; reply: FastifyReply };
 
-export async function loginRoutes(app: App, context: Context): Promise<void> {
-  const guard = guardLogIn(context);
+export async function loginRoutes(app: App, context: Context, failedLogins: FailedLogins): Promise<void> {
+  const guard = guardLogIn(context, failedLogins);
   const logInWith = async ({ request, reply }: Exchange, credentials: { email: string; password: string }) => {
     const input = { ...credentials, refresh_token: readRefreshCookie(request) };
     const attempt = () => logIn(context, callerOf(request), input);

@@ -14,6 +14,7 @@ const NEW_PASSWORD = "a kettle full of tea";
 const TIMED_WITHIN_MS = 120_000;
 const [ROUNDS, PAIRS, WARM_UP] = [3, 200, 20];
 const RESETS_AN_HOUR = 3;
+const FAILED_LOGINS = 5;
 const CORRELATED = { "x-correlation-id": "the-same" };
 
 function askForReset(shop: TestApp, email: string): Promise<Answer> {
@@ -138,6 +139,25 @@ test("after a reset no refresh token of before is good for anything", async () =
   expect((await confirm(shop, tokenIn(mail))).statusCode).toBe(204);
   expect((await refresh(shop, pair.refresh)).statusCode).toBe(401);
   expect(await statusOf(shop, pair.access)).toBe(401);
+});
+
+test("a reset lets its owner in at once, however often strangers have guessed before", async () => {
+  await using shop = await startApp();
+  const [ann, ben] = [await forgetful(shop), await shop.signUp()];
+  for (const { email } of [ann, ben])
+    for (let guess = 0; guess < FAILED_LOGINS; guess += 1) await logInStatus(shop, email, "a wrong guess");
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(429);
+  expect((await confirm(shop, ann.reset)).statusCode).toBe(204);
+  expect(await logInStatus(shop, ann.email, NEW_PASSWORD)).toBe(200);
+  expect(await logInStatus(shop, ben.email, PASSWORD)).toBe(429);
+});
+
+test("a reset that fails lifts nothing", async () => {
+  await using shop = await startApp();
+  const ann = await forgetful(shop);
+  for (let guess = 0; guess < FAILED_LOGINS; guess += 1) await logInStatus(shop, ann.email, "a wrong guess");
+  expect((await confirm(shop, ann.reset, "password")).statusCode).toBe(422);
+  expect(await logInStatus(shop, ann.email, PASSWORD)).toBe(429);
 });
 
 // case 78

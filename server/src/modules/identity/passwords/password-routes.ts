@@ -9,6 +9,7 @@ import { normaliseEmail } from "#src/modules/identity/accounts/email.ts";
 import { passwordRefused, tokenInvalid, wrongPassword } from "#src/modules/identity/errors.ts";
 import { requestPasswordReset } from "./request-password-reset.ts";
 import { resetPassword } from "./reset-password.ts";
+import type { FailedLogins } from "#src/modules/identity/login/failed-logins.ts";
 import { Accepted, PasswordChange, PasswordReset, PasswordResetRequest } from "#src/modules/identity/schemas.ts";
 
 const RESET_WINDOW_SECONDS = 3_600;
@@ -19,12 +20,12 @@ const WRONG_PASSWORDS_PER_ACCOUNT = 5;
 
 const ON_ITS_WAY = { message: "If there is an account with this address, a mail is on its way to it." };
 
-export async function passwordRoutes(app: App, context: Context): Promise<void> {
-  resetRoutes(app, context);
+export async function passwordRoutes(app: App, context: Context, failedLogins: FailedLogins): Promise<void> {
+  resetRoutes(app, context, failedLogins);
   changeRoute(app, context);
 }
 
-function resetRoutes(app: App, context: Context): void {
+function resetRoutes(app: App, context: Context, failedLogins: FailedLogins): void {
   const windowSeconds = RESET_WINDOW_SECONDS;
   const points = RESETS_PER_ADDRESS * context.config.rateLimitScale;
   const byAddress = context.limits.create({ name: "password-reset-address", points, windowSeconds });
@@ -62,13 +63,17 @@ function resetRoutes(app: App, context: Context): void {
       config: { permission: "account.recover", problems: [tokenInvalid, passwordRefused] },
       schema: {
         summary: "Choose a new password with the token of the mail",
-        description: "The token works once. All sessions of the account end.",
+        description:
+          "The token works once. All sessions of the account end, and who was kept waiting for failed logins may log in.",
         body: PasswordReset,
         response: { 204: Type.Null() },
       },
     },
     async (request, reply) => {
-      await resetPassword(context, { caller: callerOf(request), origin: request.origin }, request.body);
+      const caller = callerOf(request);
+      const { email } = await resetPassword(context, { caller, origin: request.origin }, request.body);
+      // What was guessed was another password, and whoever did it can't keep the owner out with it any longer.
+      await failedLogins.byAccount.clear(email);
       return reply.code(204).send(null);
     },
   );

@@ -14,6 +14,7 @@ import { findTokenOwner, spendToken } from "#src/modules/identity/one-time-token
 /**
  * Sets a new password by the token of a mail, once, and ends all sessions. Who has the token reads the mails to the
  * address, so the address counts as verified, too.
+ * @returns whose password it is, by the address
  * @throws tokenInvalid (422) for a token that is unknown, too old, used or void; invalid (422) for a password that we don't
  * take, and then the token stays good
  */
@@ -21,7 +22,7 @@ export async function resetPassword(
   context: Context,
   { caller, origin }: { caller: Caller; origin: Origin },
   input: { token: string; new_password: string },
-): Promise<void> {
+): Promise<{ email: string }> {
   const token = { hash: hashOf(input.token), purpose: "password_reset" } as const;
   // Looked up first and spent later: hashing is dear, and not done for everybody who makes up a token.
   const owner = await findTokenOwner(context.db, token);
@@ -40,4 +41,5 @@ export async function resetPassword(
     return ids;
   });
   await tellRevoked(context, revoked);
+  return { email };
 }
