@@ -1,9 +1,9 @@
-import { createProcess, engineOf, invariants, modules, subscriptions, sweeps } from "./composition.ts";
+import { createProcess, engineOf, invariants, modules, schedules, subscriptions } from "./composition.ts";
 import type { Config } from "./config.ts";
 import { createAuthenticator } from "./modules/identity/sessions/authenticate.ts";
 import type { Context } from "./platform/context.ts";
 import { type Finding, runChecks } from "./platform/database/check.ts";
-import { createDatabase } from "./platform/database/database.ts";
+import { createDatabase, type Trx } from "./platform/database/database.ts";
 import { migrate, type MigrateOptions } from "./platform/database/migrate.ts";
 import { createPool } from "./platform/database/pool.ts";
 import type { App } from "./platform/http/app.ts";
@@ -15,7 +15,9 @@ import { listEvents } from "./platform/messaging/event.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
 import { keepRegistering } from "./platform/messaging/registration.ts";
-import { startRetention } from "./platform/messaging/retention.ts";
+import { registerScheduleGauges } from "./platform/schedules/metrics.ts";
+import { startScheduler } from "./platform/schedules/scheduler.ts";
+import { registerSchedules } from "./platform/schedules/stored-schedules.ts";
 import { createLog, type Log } from "./platform/telemetry/log.ts";
 import { startStatusServer } from "./platform/telemetry/status-server.ts";
 import type pg from "pg";
@@ -79,6 +81,7 @@ export async function startWorker(
 ): Promise<{ ready: Promise<void>; close(): Promise<void> }> {
   const { context, metrics, transport, checkDatabase, close } = await createProcess(config, "worker", log);
   registerQueueGauges(metrics.registry, context.db);
+  registerScheduleGauges(metrics.registry, context.db);
   const messaging = createMessagingMetrics(metrics.registry);
   const consuming: ConsumerContext = {
     ...context,
@@ -94,13 +97,13 @@ export async function startWorker(
   };
   const status = await startStatusServer({ port: config.metricsPort, registry: metrics.registry, check });
   log.info({ status: status.url }, "alive");
-  const registration = keepRegistering(context, subscriptions);
+  const registration = keepRegistering(context, register);
   const ready = registration.done.then((registered) => {
     if (!registered) return;
     const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
     const beside = modules.flatMap((module) => module.background?.(context) ?? []);
     begun.push(
-      startRetention(context, sweeps),
+      startScheduler(context, schedules),
       ...beside,
       ...consumers.map((consumer) => ({ stop: () => consumer.drain() })),
     );
@@ -120,7 +123,7 @@ export async function startWorker(
   };
 }
 
-/** Applies what is pending (or takes it back) and tells the database which consumers there are. */
+/** Applies what is pending (or takes it back) and tells the database which consumers and schedules there are. */
 export async function migrateDatabase(
   databaseUrl: string,
   options: MigrateOptions = {},
@@ -130,7 +133,7 @@ export async function migrateDatabase(
   const log = createLog({ logLevel: "silent", process: "migrate" });
   const db = createDatabase(createPool({ url: databaseUrl, max: 1, work: "worker", name: "migrate", log }));
   try {
-    await db.transaction().execute((trx) => registerSubscriptions(trx, subscriptions));
+    await db.transaction().execute(register);
   } finally {
     await db.destroy();
   }
@@ -158,6 +161,11 @@ export async function verifyDatabase(
     searchEngine?.close();
     await db.destroy();
   }
+}
+
+async function register(trx: Trx): Promise<void> {
+  await registerSubscriptions(trx, subscriptions);
+  await registerSchedules(trx, schedules);
 }
 
 async function withDeadline(work: Promise<unknown>, deadlineMs: number, onLate: () => void): Promise<void> {

@@ -20,7 +20,7 @@ import { type OpenLimits, openLimits } from "./platform/http/open-limits.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
 import { messagingJourney } from "./platform/messaging/journey.ts";
 import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
-import { messagingSweeps } from "./platform/messaging/retention.ts";
+import { messagingSweeps, retention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
 import { createMailbox } from "./platform/mail/mailbox.ts";
 import type { Mailer } from "./platform/mail/mailer.ts";
@@ -29,6 +29,7 @@ import { createSmtpMailer } from "./platform/mail/smtp.ts";
 import { mailData, mailJourney, mailSweeps } from "./platform/mail/stored-mails.ts";
 import { openRedis } from "./platform/redis.ts";
 import { type Engine, openEngine } from "./platform/search/engine.ts";
+import type { Schedule } from "./platform/schedules/schedule.ts";
 import { createPasswords } from "./platform/security/passwords.ts";
 import { createRevocations } from "./platform/security/revocations.ts";
 import { loadSecrets, signingKeysFile } from "./platform/security/secrets.ts";
@@ -42,12 +43,9 @@ export const invariants = [...modules.flatMap((module) => module.checks), ...mes
 const personalData = [...modules.flatMap((module) => module.personalData), mailData, idempotencyData];
 const journeys = [messagingJourney, mailJourney, ...modules.flatMap((module) => module.journey ?? [])];
 export const subscriptions = [mailSending, ...modules.flatMap((module) => module.subscriptions)];
-export const sweeps = [
-  ...messagingSweeps,
-  ...mailSweeps,
-  ...counterSweeps,
-  ...modules.flatMap((module) => module.sweeps),
-];
+const sweeps = [...messagingSweeps, ...mailSweeps, ...counterSweeps, ...modules.flatMap((module) => module.sweeps)];
+
+export const schedules: Schedule[] = [retention(sweeps), ...modules.flatMap((module) => module.schedules ?? [])];
 
 export type Process = {
   context: Context;

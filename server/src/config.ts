@@ -14,6 +14,7 @@ const FAILPOINTS = [
   "worker.in_handler",
   "worker.before_handled",
   "worker.at_renewal",
+  "schedule.before_noted",
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 const FAULT = /^(?<name>[\w.]+)=(?:exit|hang|throw|delay:\d{1,6}|duplicate)(?:@[1-9]\d{0,5}\+?)?$/;

@@ -37,6 +37,7 @@ export const PERMISSIONS = {
   "dead_letter.read": { roles: STAFF },
   "dead_letter.manage": { roles: ADMIN },
   "journey.read": { roles: STAFF },
+  "schedule.read": { roles: STAFF },
   "item.read": { roles: "anyone" },
   "item.read_unlisted": { roles: STAFF, owner: true, hidden: true },
   "item.create": { roles: EVERYBODY },

@@ -33,6 +33,7 @@ const PATHS_OF: Record<string, RegExp> = {
   queue: /^\/api\/v1\/operations\/queues$/,
   consumer: /^\/api\/v1\/operations\/consumers\//,
   dead_letter: /^\/api\/v1\/operations\/dead-letters(\/|$)/,
+  schedule: /^\/api\/v1\/operations\/schedules$/,
   journey: /^\/api\/v1\/operations\/journeys\//,
   item: /^\/api\/v1\/(items|categories|search)(\/|$)/,
   product: /^\/api\/v2\/(products(\/\{id\})?$|product-(batches|export|imports)(\/|$))/,

@@ -10,6 +10,7 @@ import type { ReadJourney } from "./journey.ts";
 import type { Subscription } from "./messaging/event.ts";
 import type { Mailer } from "./mail/mailer.ts";
 import type { Redis } from "./redis.ts";
+import type { Schedule } from "./schedules/schedule.ts";
 import type { Engine } from "./search/engine.ts";
 import type { Passwords } from "./security/passwords.ts";
 import type { Revocations } from "./security/revocations.ts";
@@ -65,6 +66,8 @@ export type Module = {
   name: string;
   routes(app: App, context: Context): Promise<void>;
   subscriptions: Subscription[];
+  /** what is done at certain times, once among all workers */
+  schedules?: Schedule[];
   /** what a worker does beside its consumers, until it is stopped */
   background?(context: Context): { stop(): Promise<void> };
   /** what must hold in this module's tables; `verify` runs them */

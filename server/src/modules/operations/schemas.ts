@@ -71,6 +71,25 @@ export const Replayed = Strict({
   left: Type.Integer({ minimum: 0, description: "more of them: ask again" }),
 });
 
+export const Schedule = Strict({
+  name: Type.String({ examples: ["orders.expire"] }),
+  cron: Type.String({ examples: ["*/10 * * * *"] }),
+  timezone: Type.String({ examples: ["UTC"] }),
+  next_at: Timestamp,
+  lag_seconds: Type.Number({ minimum: 0, description: "since when that moment is due and was not run with success" }),
+  last_run: Nullable(
+    Strict({
+      moment: Timestamp,
+      started_at: Timestamp,
+      duration_seconds: Nullable(Type.Number({ minimum: 0 })),
+      outcome: Choice(["running", "succeeded", "failed"]),
+      error: Nullable(Type.String()),
+    }),
+  ),
+  last_succeeded_at: Nullable(Timestamp),
+});
+export const Schedules = Strict({ data: Type.Array(Schedule) });
+
 export const JourneyParams = Strict({ correlation_id: CorrelationId });
 export const Journey = Strict({
   correlation_id: Type.String(),

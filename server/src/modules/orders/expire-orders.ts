@@ -1,38 +1,22 @@
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
+import { defineSchedule } from "#src/platform/schedules/schedule.ts";
 import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import { type Ending, endOrders } from "./end-orders.ts";
 import { adoptTimeless, lockDue } from "./repository.ts";
 
 /** Orders that expire in one transaction. */
 const EXPIRING_BATCH = 200;
-/** Between looks for orders whose time is over. */
-const LOOK_EVERY_MS = 1_000;
 
-/** Ends reserved orders that were not paid in time, in every worker, until it is stopped. */
-export function keepExpiring(context: Context): { stop(): Promise<void> } {
-  let isStopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  let pass = Promise.resolve();
-  const look = (): void => {
-    pass = pass
-      .then(async () => {
-        while (!isStopped && (await expireOrders(context)) === EXPIRING_BATCH);
-      })
-      .catch((error: unknown) => context.log.error({ err: error }, "orders could not expire; trying again"))
-      .finally(() => {
-        if (!isStopped) timer = setTimeout(look, LOOK_EVERY_MS);
-      });
-  };
-  look();
-  return {
-    async stop() {
-      isStopped = true;
-      clearTimeout(timer);
-      await pass;
-    },
-  };
-}
+/** Every second: a customer is not to lose the goods to a clock, nor the next one to wait for them longer than that. */
+export const expiry = defineSchedule({
+  name: "orders.expire",
+  cron: "* * * * * *",
+  timezone: "UTC",
+  async run(context, { stopping }) {
+    while (!stopping.aborted && (await expireOrders(context)) === EXPIRING_BATCH);
+  },
+});
 
 /**
  * Ends a batch of the orders whose time is over. What another worker or a payment has in its hands is passed over: it is

@@ -2,7 +2,7 @@ import type { Module } from "#src/platform/context.ts";
 import { subscribe } from "#src/platform/messaging/event.ts";
 import { orderChecks } from "./checks.ts";
 import { orderPlaced } from "./events.ts";
-import { keepExpiring } from "./expire-orders.ts";
+import { expiry } from "./expire-orders.ts";
 import { orderJourney } from "./journey.ts";
 import { orderData } from "./personal-data.ts";
 import { rejectUnprocessable, reserveOrders } from "./reserve-orders.ts";
@@ -17,7 +17,7 @@ export const ordersModule: Module = {
   personalData: [orderData],
   checks: orderChecks,
   sweeps: [],
-  background: keepExpiring,
+  schedules: [expiry],
   routes: orderRoutes,
   subscriptions: [
     subscribe(orderPlaced, {

@@ -1,6 +1,6 @@
 import type { Db } from "./database.ts";
 
-/** What is thrown away once nobody will ask for it any more. Every worker runs the sweeps of all modules now and then. */
+/** What is thrown away once nobody will ask for it any more. The schedule `platform.sweep` runs those of all modules. */
 export type Sweep = {
   /** as in `sessions`; named when it fails */
   name: string;

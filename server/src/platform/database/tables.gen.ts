@@ -252,6 +252,22 @@ export interface Reservations {
   closed_at: string | null;
 }
 
+export interface Schedules {
+  name: string;
+  cron: string;
+  timezone: string;
+  due_at: string;
+  held_until: string | null;
+  runs: Generated<number>;
+  failures: Generated<number>;
+  last_moment: string | null;
+  last_started_at: string | null;
+  last_ended_at: string | null;
+  last_succeeded_at: string | null;
+  last_outcome: "running" | "succeeded" | "failed" | null;
+  last_error: string | null;
+}
+
 export interface SearchTerms {
   term: string;
   stem: string;
@@ -336,6 +352,7 @@ export interface Tables {
   rate_limits: RateLimits;
   refresh_tokens: RefreshTokens;
   reservations: Reservations;
+  schedules: Schedules;
   search_terms: SearchTerms;
   sessions: Sessions;
   stock_levels: StockLevels;

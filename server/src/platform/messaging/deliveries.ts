@@ -119,7 +119,8 @@ function fences(deliveries: Delivery[]): [number[], number[]] {
   return [deliveries.map((one) => one.id), deliveries.map((one) => one.attempt)];
 }
 
-function describe(error: unknown): string {
+/** An error and its causes, as they are kept with what failed. */
+export function describe(error: unknown): string {
   const parts: string[] = [];
   let cause: unknown = error;
   while (cause instanceof Error && parts.length < MAX_CAUSES) {

@@ -3,48 +3,43 @@ import { IDEMPOTENCY_KEY_HOURS } from "#src/platform/database/idempotency.ts";
 import type { Db } from "#src/platform/database/database.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
 import { named } from "#src/platform/database/statement.ts";
-import type { Log } from "#src/platform/telemetry/log.ts";
+import { defineSchedule, type Schedule } from "#src/platform/schedules/schedule.ts";
 
 /** Handled deliveries and their messages are kept this long, so that a journey can be told. */
 export const HANDLED_DAYS = 7;
-const SWEEP_EVERY_MS = 10 * 60_000;
 /** Rows per statement: short locks, and room between them for everybody else. */
 const SWEEP_BATCH = 2_000;
 
 /** Between two of them, so that what is old never keeps those who order waiting in a row. */
 const SWEEP_REST_MS = 50;
 
-/** Deletes what nobody will ask for any more, in small batches, in whichever worker gets to it first. */
-export function startRetention(context: { db: Db; log: Log }, sweeps: Sweep[]): { stop(): Promise<void> } {
-  const stop = new AbortController();
-  let running: Promise<unknown> = sweepAll(context, sweeps, stop.signal);
-  const timer = setInterval(() => {
-    running = sweepAll(context, sweeps, stop.signal);
-  }, SWEEP_EVERY_MS);
-  return {
-    async stop() {
-      stop.abort();
-      clearInterval(timer);
-      await running;
-    },
-  };
+/** Deletes what nobody will ask for any more, every ten minutes, in small batches. */
+export function retention(sweeps: Sweep[]): Schedule {
+  return defineSchedule({
+    name: "platform.sweep",
+    cron: "*/10 * * * *",
+    timezone: "UTC",
+    run: async (context, { stopping }) => void (await sweepAll(context, sweeps, stopping)),
+  });
 }
 
-/** Runs each sweep until nothing of it is left, or until it is stopped. @returns how many rows went */
-export async function sweepAll(
-  context: { db: Db; log: Pick<Log, "warn"> },
-  sweeps: Sweep[],
-  stopping: AbortSignal,
-): Promise<number> {
+/**
+ * Runs each sweep until nothing of it is left, or until it is stopped.
+ * @returns how many rows went
+ * @throws AggregateError when sweeps failed, after all others have run
+ */
+export async function sweepAll(context: { db: Db }, sweeps: Sweep[], stopping: AbortSignal): Promise<number> {
   let rows = 0;
+  const failures: Error[] = [];
   for (const sweep of sweeps) {
     try {
       rows += await runSweep(context.db, sweep, stopping);
     } catch (error) {
-      const { name } = sweep;
-      context.log.warn({ err: error, sweep: name }, "what is old could not be swept; the next sweep tries again");
+      failures.push(new Error(`${sweep.name} failed`, { cause: error }));
     }
   }
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(({ message }) => message).join(", "));
+  stopping.throwIfAborted();
   return rows;
 }
 
