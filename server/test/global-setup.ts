@@ -14,12 +14,16 @@ declare module "vitest" {
 const DATA_PREFIX = "shopfloor-test-";
 const PASSABLE = 0o755;
 
-/** One PostgreSQL for the whole run: the one of `DATABASE_URL`, else an embedded one that goes when the run ends. */
+/**
+ * One PostgreSQL for the whole run: the one of `DATABASE_URL`, else an embedded one that goes when the run ends.
+ * With `NEXT_SCHEMA=true` its tables are those of the release after this one.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using undo = new AsyncDisposableStack();
   const given = process.env["DATABASE_URL"];
   const url = given === undefined || given === "" ? await startServer(undo) : given;
-  const prepared = await prepareTestServer(urlOf(url, "postgres"));
+  const nextSchema = process.env["NEXT_SCHEMA"] === "true";
+  const prepared = await prepareTestServer(urlOf(url, "postgres"), { nextSchema });
   undo.defer(() => prepared.release());
   project.provide("testServer", prepared.server);
   const kept = undo.move();

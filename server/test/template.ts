@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import pg from "pg";
 import { migrate } from "#src/platform/database/migrate.ts";
+import { applyNextSchema } from "./next-schema.ts";
 
 /** Nothing whose name begins otherwise is ever created, changed or dropped by a test. */
 const PREFIX = "shopfloor_test_";
@@ -30,8 +31,9 @@ export type TestServer = {
  */
 export async function prepareTestServer(
   maintenanceUrl: string,
+  { nextSchema = false }: { nextSchema?: boolean } = {},
 ): Promise<{ server: TestServer; release(): Promise<void> }> {
-  const template = `${TEMPLATE_PREFIX}${await hashMigrations()}`;
+  const template = `${TEMPLATE_PREFIX}${await hashMigrations(nextSchema)}`;
   const runPrefix = `${RUN_PREFIX}${randomBytes(RUN_BYTES).toString("hex")}_`;
   const server = { maintenanceUrl, template, runPrefix };
   const client = await connect(maintenanceUrl);
@@ -41,7 +43,7 @@ export async function prepareTestServer(
     await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [runPrefix]);
     await client.query("SELECT pg_advisory_lock_shared(hashtextextended($1, 0))", [template]);
     await client.query("SELECT pg_advisory_lock(hashtextextended($1, 0))", [`${template} build`]);
-    await buildTemplate(client, server);
+    await buildTemplate(client, server, nextSchema);
     await client.query("SELECT pg_advisory_unlock(hashtextextended($1, 0))", [`${template} build`]);
     await withClient(maintenanceUrl, sweep);
   } catch (error) {
@@ -83,14 +85,18 @@ async function refuseOldServer(client: pg.Client): Promise<void> {
   }
 }
 
-async function hashMigrations(): Promise<string> {
-  const hash = createHash("sha256");
+async function hashMigrations(nextSchema: boolean): Promise<string> {
+  const hash = createHash("sha256").update(nextSchema ? applyNextSchema.toString() : "");
   const files = await readdir(MIGRATIONS);
   for (const file of files.toSorted()) hash.update(file).update(await readFile(path.join(MIGRATIONS, file)));
   return hash.digest("hex").slice(0, HASH_LENGTH);
 }
 
-async function buildTemplate(client: pg.Client, { maintenanceUrl, template }: TestServer): Promise<void> {
+async function buildTemplate(
+  client: pg.Client,
+  { maintenanceUrl, template }: TestServer,
+  nextSchema: boolean,
+): Promise<void> {
   const { rows } = await client.query<{ finished: boolean }>(
     "SELECT datistemplate AS finished FROM pg_database WHERE datname = $1",
     [template],
@@ -100,6 +106,7 @@ async function buildTemplate(client: pg.Client, { maintenanceUrl, template }: Te
   await drop(client, template);
   await client.query(`CREATE DATABASE ${template} TEMPLATE template0 ENCODING 'UTF8'`);
   await migrate(urlOf(maintenanceUrl, template));
+  if (nextSchema) await withClient(urlOf(maintenanceUrl, template), applyNextSchema);
   // A single connection to the template would make every clone fail, so none is allowed from here on.
   await client.query(`ALTER DATABASE ${template} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`);
 }

@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 20_000;
 const LOOK_EVERY_MS = 10;
 
 /**
  * Waits until a condition holds, and gives what it returned.
- * @throws Error after 10 seconds, with what `describe` says of the state then
+ * @throws Error after 20 seconds, with what `describe` says of the state then
  */
 export async function until<T>(
   condition: () => T | Promise<T>,

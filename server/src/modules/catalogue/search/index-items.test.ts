@@ -83,18 +83,22 @@ test("an item is found a moment after it was put up, and a word is forgotten wit
   expect(await shop.db.selectFrom("search_terms").select("term").execute()).toEqual([]);
 });
 
-test("items that were there before there was a search are found once it has come", async () => {
-  await using shop = await startApp({ worker: false });
-  const { id: owner_id } = await shop.signUp();
-  await shop.db.insertInto("items").values({ owner_id, title: "Theremin" }).execute();
-  for (let taken = ""; taken !== "0010_search";) {
-    [taken = "0010_search"] = (await migrate(shop.url, { direction: "down" })).applied;
-  }
-  await migrate(shop.url);
-  await using _worker = await shop.startWorker();
-  await shop.drained();
-  expect((await shop.anonymous.get("/api/v1/search/items?q=theremin")).body).toMatchObject({ total: 1 });
-});
+// It takes migrations back, which is not for code that is older than its database.
+test.skipIf(process.env["NEXT_SCHEMA"] === "true")(
+  "items of before the search are found once it has come",
+  async () => {
+    await using shop = await startApp({ worker: false });
+    const { id: owner_id } = await shop.signUp();
+    await shop.db.insertInto("items").values({ owner_id, title: "Theremin" }).execute();
+    for (let taken = ""; taken !== "0010_search";) {
+      [taken = "0010_search"] = (await migrate(shop.url, { direction: "down" })).applied;
+    }
+    await migrate(shop.url);
+    await using _worker = await shop.startWorker();
+    await shop.drained();
+    expect((await shop.anonymous.get("/api/v1/search/items?q=theremin")).body).toMatchObject({ total: 1 });
+  },
+);
 
 test("whether a product can be had is told when the last piece goes and when one comes back, not in between", async () => {
   await using shop = await startApp();
