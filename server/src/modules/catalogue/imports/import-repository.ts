@@ -3,6 +3,7 @@ import type { Db, DbOrTrx, Trx } from "#src/platform/database/database.ts";
 import type { ListPage } from "#src/platform/context.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
 import { named } from "#src/platform/database/statement.ts";
+import type { Taken } from "#src/modules/catalogue/stock/stock-repository.ts";
 import type { COLUMNS, ReadLine } from "./product-lines.ts";
 import type { ProductImport, ProductLine } from "./import-schemas.ts";
 
@@ -68,14 +69,14 @@ export async function updateProducts(trx: Trx, lines: (ProductLine & { id: numbe
   return rows.map((row) => row.id);
 }
 
-/** Sets what is on hand to what was counted, the difference as a movement. @returns the ids of those that differed */
+/** Sets what is on hand to what was counted, the difference as a movement. @returns the levels that differed */
 export async function setStock(
   trx: Trx,
   counted: { id: number; stock: number }[],
   by: { user_id: number; correlation_id: string; reason: string },
-): Promise<number[]> {
+): Promise<Taken[]> {
   if (counted.length === 0) return [];
-  const rows = await named<{ item_id: number }>(
+  return await named<Taken>(
     trx,
     "stock_set_many",
     `WITH counted AS (
@@ -85,10 +86,10 @@ export async function setStock(
        INSERT INTO stock_movements (item_id, kind, on_hand_delta, reason, user_id, correlation_id)
        SELECT id, 'adjusted', delta, $4, $2, $3 FROM counted
      )
-     UPDATE stock_levels l SET on_hand = counted.stock FROM counted WHERE l.item_id = counted.id RETURNING l.item_id`,
+     UPDATE stock_levels l SET on_hand = counted.stock FROM counted WHERE l.item_id = counted.id
+     RETURNING l.item_id, -counted.delta AS taken, l.on_hand - l.reserved AS available, l.low_stock_threshold`,
     [JSON.stringify(counted), by.user_id, by.correlation_id, by.reason],
   );
-  return rows.map((row) => row.item_id);
 }
 
 export async function insertImport(
@@ -177,7 +178,13 @@ async function writeOutcomes(trx: Trx, import_id: number, results: LineResult[])
 
 /** How far an import has come, for those who watch it; in a statement of its own, beside the import's transaction. */
 export async function noteProgress(db: Db, import_id: number, done: number): Promise<void> {
-  await db.updateTable("product_imports").set({ status: "running", done }).where("id", "=", import_id).execute();
+  await db
+    .updateTable("product_imports")
+    .set({ status: "running", done })
+    .where("id", "=", import_id)
+    // A worker that lost its lease goes on until its commit fails: what was ended meanwhile stays ended.
+    .where("finished_at", "is", null)
+    .execute();
 }
 
 export async function finishImport(

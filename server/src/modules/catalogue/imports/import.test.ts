@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Client, startApp } from "#test/app.ts";
 import { until } from "#test/until.ts";
-import { importSweeps } from "./import-repository.ts";
+import { importSweeps, noteProgress } from "./import-repository.ts";
 
 const HEADER = "sku,name,price_cents,stock,category,tags,description";
 const CSV = { "content-type": "text/csv" };
@@ -168,6 +168,15 @@ test("an import is written by the worker, 2,000 lines in one go, and says how fa
   const lines = Array.from({ length: 2_000 }, (_, n) => `S-${n},Product ${n},${n},${n % 7},cat-${n % 10},,`);
   const done = await finished(staff, await importFile(staff, [HEADER, ...lines]));
   expect(done).toMatchObject({ status: "done", total: 2_000, done: 2_000, created: 2_000 });
+});
+
+test("an import that has ended stays ended, whatever a worker says that lost it", async () => {
+  await using shop = await startApp();
+  const staff = await shop.signUp("staff");
+  const id = await importFile(staff, [HEADER, "A,B,1,,,,"]);
+  await finished(staff, id);
+  await noteProgress(shop.db, id, 0);
+  expect(await finished(staff, id)).toMatchObject({ status: "done", done: 1 });
 });
 
 test("many products are created and changed at once, or none when one of them is refused", async () => {

@@ -1,7 +1,7 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
 import { type Known, insertProducts, lockKnown, setStock, updateProducts } from "./import-repository.ts";
-import { announceItems } from "#src/modules/catalogue/items/item-writes.ts";
+import { announceItems, announceLowStock } from "#src/modules/catalogue/items/item-writes.ts";
 import type { ProductLine } from "./import-schemas.ts";
 import { lockLevels } from "#src/modules/catalogue/stock/stock-repository.ts";
 
@@ -68,8 +68,14 @@ async function upsertBatch(trx: Trx, known: Map<string, Known>, input: Upsert): 
     return id === undefined ? [] : [{ ...line, id }];
   });
   const counted = existing.flatMap(({ id, stock }) => (stock === undefined ? [] : [{ id, stock }]));
-  const changed = new Set([...(await updateProducts(trx, existing)), ...(await setStock(trx, counted, input))]);
+  const updated = await updateProducts(trx, existing);
+  const moved = await setStock(trx, counted, input);
+  const changed = new Set([...updated, ...moved.map(({ item_id }) => item_id)]);
   const { origin } = input;
+  await announceLowStock(
+    trx,
+    moved.map((level) => ({ ...level, origin })),
+  );
   await announceItems(
     trx,
     [...made.values(), ...changed].map((item_id) => ({ origin, item_id })),

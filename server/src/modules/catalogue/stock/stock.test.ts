@@ -40,6 +40,24 @@ test("the event of low stock comes once when the threshold is reached, and again
   expect(await toldOf(shop)).toHaveLength(2);
 });
 
+test("the event of low stock comes too when many levels are set at once", async () => {
+  await using shop = await startApp({ worker: false });
+  const staff = await shop.signUp("staff");
+  const count = async (stock: number) => {
+    const products = [{ sku: "K-1", name: "Kettle", price_cents: 100, stock }];
+    const { body } = await staff.post("/api/v2/product-batches", { products });
+    return (body["data"] as { product_id: number }[])[0]?.product_id ?? 0;
+  };
+  const item_id = await count(6);
+  await staff.patch(`/api/v2/products/${item_id}/stock`, { low_stock_threshold: 3 });
+  await count(4);
+  expect(await toldOf(shop)).toEqual([]);
+  await count(2);
+  await count(1);
+  await count(9);
+  expect(await toldOf(shop)).toEqual([{ item_id, available: 2, threshold: 3 }]);
+});
+
 test("the ledger can be asked for one kind of movement", async () => {
   await using shop = await startApp();
   const [staff, buyer] = [await shop.signUp("staff"), await shop.signUp()];
