@@ -54,6 +54,16 @@ test("a hundred readers of as many items or products share their statements, and
   expect(await statementsOf(shop, () => read(products, reads.product))).toBe(1);
 });
 
+test("a hundred readers of one page, or of one search, share a few statements", async () => {
+  await using shop = await startApp({ worker: false });
+  const paths = ["/api/v1/items", "/api/v2/products", "/api/v1/search/items", "/api/v1/search/items?q=kettle"];
+  for (const path of paths) {
+    const ask = async () => expect((await shop.anonymous.get(path)).statusCode).toBe(200);
+    const statements = await statementsOf(shop, () => Promise.all(Array.from({ length: 100 }, ask)));
+    expect({ path, isFew: statements <= 20 }).toEqual({ path, isFew: true });
+  }
+});
+
 test("a page that was asked for after a change was answered shows it, however many ask for the same page", async () => {
   await using shop = await startApp({ worker: false });
   const owner = await shop.signUp();

@@ -1,13 +1,14 @@
 import type { FastifyRequest } from "fastify";
-import Type from "typebox";
+import Type, { type Static } from "typebox";
 import { isAllowed } from "#src/permissions.ts";
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
-import type { Trx } from "#src/platform/database/database.ts";
+import type { Db, Trx } from "#src/platform/database/database.ts";
+import { shareUnsent } from "#src/platform/database/share-unsent.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
 import { forbidden, unauthenticated } from "#src/platform/http/errors.ts";
 import { keyUse, sendAnswer } from "#src/platform/http/idempotency-key.ts";
-import { type ListOptions, listQuery, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
+import { type ListOptions, listQuery, type Page, pageOf, readPage, sendPage } from "#src/platform/http/paging.ts";
 import { IdParams, Money } from "#src/platform/http/schemas.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import type { Origin } from "#src/platform/telemetry/origin.ts";
@@ -48,9 +49,22 @@ const ProductList = listQuery(LIST, {
   status: Type.Optional(ItemStatus),
 });
 
+async function readProducts(db: Db, query: Static<typeof ProductList>): Promise<Page<Product>> {
+  const { category, min_price_cents, max_price_cents, in_stock, tag, sku, status } = query;
+  let rows = selectProducts(db, status);
+  if (category !== undefined) rows = rows.where("category", "=", category);
+  if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
+  if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
+  if (in_stock !== undefined) rows = rows.where("in_stock", "=", in_stock);
+  if (tag !== undefined) rows = rows.where(hasTag(tag));
+  if (sku !== undefined) rows = rows.where("sku", "=", sku);
+  return await readPage(db, LIST, query, rows);
+}
+
 export async function productRoutes(app: App, context: Context): Promise<void> {
   const { db } = context;
   const reads = createItemReads(context);
+  const pages = shareUnsent<Page<Product>>();
 
   app.get(
     "/api/v2/products",
@@ -59,16 +73,10 @@ export async function productRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "List products", querystring: ProductList, response: { 200: pageOf(Product) } },
     },
     async (request, reply) => {
-      const { category, min_price_cents, max_price_cents, in_stock, tag, sku, status = "active" } = request.query;
+      const { query } = request;
+      const { status = "active" } = query;
       if (status !== "active" && !isAllowed("product.manage", requireUser(request))) throw forbidden();
-      let rows = selectProducts(db, status);
-      if (category !== undefined) rows = rows.where("category", "=", category);
-      if (min_price_cents !== undefined) rows = rows.where("price_cents", ">=", min_price_cents);
-      if (max_price_cents !== undefined) rows = rows.where("price_cents", "<=", max_price_cents);
-      if (in_stock !== undefined) rows = rows.where("in_stock", "=", in_stock);
-      if (tag !== undefined) rows = rows.where(hasTag(tag));
-      if (sku !== undefined) rows = rows.where("sku", "=", sku);
-      return sendPage(request, reply, await readPage(db, LIST, request.query, rows));
+      return sendPage(request, reply, await pages(JSON.stringify(query), () => readProducts(db, query)));
     },
   );
 

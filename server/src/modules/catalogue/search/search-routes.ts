@@ -1,4 +1,5 @@
 import type { Context } from "#src/platform/context.ts";
+import { shareUnsent } from "#src/platform/database/share-unsent.ts";
 import type { App } from "#src/platform/http/app.ts";
 import { sendPage } from "#src/platform/http/paging.ts";
 import { openIndex } from "./open-index.ts";
@@ -9,6 +10,7 @@ import { readText } from "./search-text.ts";
 
 export async function searchRoutes(app: App, context: Context): Promise<void> {
   const index = openIndex(context);
+  const answers = shareUnsent<SearchAnswer>();
 
   app.get(
     "/api/v1/search/items",
@@ -22,7 +24,8 @@ export async function searchRoutes(app: App, context: Context): Promise<void> {
       },
     },
     async (request, reply) => {
-      const answer = await searchItems(index, request.query);
+      const { query } = request;
+      const answer = await answers(JSON.stringify(query), () => searchItems(index, query));
       return sendPage(request, reply, answer);
     },
   );
