@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { startEdge } from "#test/edge.ts";
 import { countInMemory } from "./counters.ts";
-import { clientAddress, createLimits } from "./rate-limit.ts";
+import { clientAddress, clientNetwork, createLimits } from "./rate-limit.ts";
 
 const limits = createLimits(countInMemory, "a secret of this test");
 
@@ -87,4 +87,23 @@ test("an address is what a trusted proxy says, and never what a stranger says", 
   expect(await whoami([], "10.0.0.1")).toBe("10.0.0.1");
   expect(await whoami(["10.0.0.1"], "10.0.0.1")).toBe("203.0.113.9");
   expect(await whoami(["10.0.0.1"], "10.0.0.2")).toBe("10.0.0.2");
+});
+
+test.each([
+  ["198.51.100.7", "198.51.100.7", "198.51.100.7"],
+  ["::ffff:198.51.100.7", "198.51.100.7", "198.51.100.7"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:DB8:1:2::1", "2001:DB8:1:2::1", "2001:db8:1:2::/64"],
+  ["2001:0db8::9", "2001:0db8::9", "2001:db8:0:0::/64"],
+  ["2001:db8:1::2:3:4:5", "2001:db8:1::2:3:4:5", "2001:db8:1:0::/64"],
+  ["::1", "::1", "0:0:0:0::/64"],
+  ["fe80::1%eth0", "fe80::1%eth0", "fe80:0:0:0::/64"],
+  ["64:ff9b::198.51.100.7", "64:ff9b::198.51.100.7", "64:ff9b:0:0::/64"],
+])("%s is the address %s, and counts as %s", async (remoteAddress, address, network) => {
+  await using edge = await startEdge({}, (app) => {
+    app.get("/whoami", { config: { permission: "service.read" } }, async (request, reply) =>
+      reply.send(`${clientAddress(request)} ${clientNetwork(request)}`),
+    );
+  });
+  expect((await edge.app.inject({ url: "/whoami", remoteAddress })).body).toBe(`${address} ${network}`);
 });

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Config } from "#src/config.ts";
-import { clientAddress, type Limiter, type Limits } from "./rate-limit.ts";
+import { clientNetwork, type Limiter, type Limits } from "./rate-limit.ts";
 import type { App } from "./app.ts";
 
 const WINDOW_SECONDS = 60;
@@ -36,5 +36,5 @@ export function installTrafficLimits(
 }
 
 function keyOf(request: FastifyRequest): string {
-  return request.user === undefined ? `address ${clientAddress(request)}` : `user ${request.user.id}`;
+  return request.user === undefined ? `address ${clientNetwork(request)}` : `user ${request.user.id}`;
 }

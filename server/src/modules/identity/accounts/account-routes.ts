@@ -2,7 +2,7 @@ import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import { stale } from "#src/platform/http/errors.ts";
 import { checkIfMatch, sendVersioned } from "#src/platform/http/etag.ts";
-import { clientAddress } from "#src/platform/http/rate-limit.ts";
+import { clientNetwork } from "#src/platform/http/rate-limit.ts";
 import { publish } from "#src/platform/messaging/publish.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { callerOf } from "#src/modules/identity/audit/audit.ts";
@@ -27,7 +27,7 @@ export async function accountRoutes(app: App, context: Context): Promise<void> {
       schema: { summary: "Open an account", body: NewUser, response: { 201: User } },
     },
     async (request, reply) => {
-      await registrations.take(reply, clientAddress(request));
+      await registrations.take(reply, clientNetwork(request));
       const user = await registerUser(context, { caller: callerOf(request), origin: request.origin }, request.body);
       return reply.code(201).header("location", "/api/v1/users/me").send(user);
     },

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "#src/platform/context.ts";
 import { coalesce, queueFull } from "#src/platform/database/coalesce.ts";
 import { Problem } from "#src/platform/http/problem.ts";
-import { clientAddress } from "#src/platform/http/rate-limit.ts";
+import { clientNetwork } from "#src/platform/http/rate-limit.ts";
 import { callerOf, recordAudit } from "#src/modules/identity/audit/audit.ts";
 import { normaliseEmail } from "#src/modules/identity/accounts/email.ts";
 import { badCredentials } from "#src/modules/identity/errors.ts";
@@ -40,10 +40,10 @@ export function guardLogIn(context: Context, { byAccount, byAddress }: FailedLog
   }
 
   const guarded: Guard = async ({ request, reply }, email, attempt) => {
-    const [address, account] = [clientAddress(request), normaliseEmail(email)];
+    const [network, account] = [clientNetwork(request), normaliseEmail(email)];
     // Taken before the attempt and given back after a good one: a hundred guesses at once would otherwise all be heard
     // before the first is known to have failed. What is written down of the refused is one row a window, not one each.
-    await byAddress.take(reply, address, () => record(request, "login.throttled", null));
+    await byAddress.take(reply, network, () => record(request, "login.throttled", null));
     await byAccount.take(reply, account, () => record(request, "login.throttled", account));
     let failed = false;
     try {
@@ -53,7 +53,7 @@ export function guardLogIn(context: Context, { byAccount, byAddress }: FailedLog
       if (failed) await record(request, "login.failed", account);
       throw error;
     } finally {
-      if (!failed) await Promise.all([byAddress.giveBack(address), byAccount.giveBack(account)]);
+      if (!failed) await Promise.all([byAddress.giveBack(network), byAccount.giveBack(account)]);
     }
   };
 

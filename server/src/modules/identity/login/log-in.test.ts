@@ -105,6 +105,16 @@ test("fifty accounts from one network address make that address wait; a forged o
   expect(await logInFrom(shop, "198.51.100.7", { email: "name-51@example.com", password: "wrong password" })).toBe(401);
 });
 
+// case 25
+test("whoever changes the lower half of an IPv6 address stays the same guest; the neighbours are free", async () => {
+  await using shop = await startApp({ worker: false, env: { RATE_LIMIT_SCALE: "1" } });
+  const guess = (nth: number) => ({ email: `name-${nth}@example.com`, password: "wrong password" });
+  for (let nth = 0; nth < 50; nth += 1)
+    expect(await logInFrom(shop, `2001:db8:0:1::${nth.toString(16)}`, guess(nth))).toBe(401);
+  expect(await logInFrom(shop, "2001:db8:0:1:ffff::1", guess(50))).toBe(429);
+  expect(await logInFrom(shop, "2001:db8:0:2::1", guess(51))).toBe(401);
+});
+
 // case 26
 test("a thousand network addresses make one account wait, and the owner who is signed in stays so", async () => {
   await using shop = await startApp({ worker: false });

@@ -2,7 +2,7 @@ import Type from "typebox";
 import type { Context } from "#src/platform/context.ts";
 import { type App, requireUser } from "#src/platform/http/app.ts";
 import { Problem } from "#src/platform/http/problem.ts";
-import { clientAddress } from "#src/platform/http/rate-limit.ts";
+import { clientNetwork } from "#src/platform/http/rate-limit.ts";
 import { callerOf } from "#src/modules/identity/audit/audit.ts";
 import { changePassword } from "./change-password.ts";
 import { normaliseEmail } from "#src/modules/identity/accounts/email.ts";
@@ -47,7 +47,7 @@ function resetRoutes(app: App, context: Context, failedLogins: FailedLogins): vo
       },
     },
     async (request, reply) => {
-      await byAddress.take(reply, clientAddress(request));
+      await byAddress.take(reply, clientNetwork(request));
       const email = normaliseEmail(request.body.email);
       // Without a word to who asks: a 429 for an address would tell strangers that its owner asks, too.
       const allowed = await byAccount.tryTake(email);
