@@ -1,19 +1,14 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { performance } from "node:perf_hooks";
 import { expect, test } from "vitest";
 import { type Edge, startEdge } from "./edge.ts";
+import { exchange, HOST, readAll, statusesIn } from "./raw-http.ts";
+import { BODIES, LAST, POST, SMUGGLED } from "./smuggled.ts";
 import { createDataDir, startShop } from "./shop-process.ts";
 import { until } from "./until.ts";
 
-const HOST = "Host: shop.example\r\n";
-const LAST = `GET /healthz HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`;
-const POST = `POST /api/v1/things HTTP/1.1\r\n${HOST}Content-Type: application/json\r\n`;
-/** A request that one reader takes for a part of a body, and another one for the next request. */
-const HIDDEN = `GET /hidden HTTP/1.1\r\n${HOST}\r\n`;
-const CHUNKED = `${HIDDEN.length.toString(16)}\r\n${HIDDEN}\r\n0\r\n\r\n`;
-const ENDED = `0\r\n\r\n${HIDDEN}`;
 const MIB = 1_024 * 1_024;
 const SLOW_SOCKETS = 500;
 const QUICK_CLIENTS = 8;
@@ -21,39 +16,6 @@ const QUICK_REQUESTS = 50;
 const CAP = 20;
 const ROUNDS = 40;
 const RSS_GROWTH = 1.2;
-
-/** What hides a second request from one of two readers that stand behind each other. */
-const SMUGGLED: [string, string][] = [
-  ["CL.TE", `${POST}Content-Length: ${ENDED.length}\r\nTransfer-Encoding: chunked\r\n\r\n${ENDED}`],
-  ["TE.CL", `${POST}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["TE.TE", `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n${ENDED}`],
-  ["TE.TE, the other one first", `${POST}Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n${ENDED}`],
-  ["an unknown coding", `${POST}Transfer-Encoding: xchunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["a folded coding", `${POST}Transfer-Encoding:\r\n chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["a blank before the colon", `${POST}Transfer-Encoding : chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["a bare line feed", `${POST}X: y\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["a bare carriage return", `${POST}X: y\rTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["a vertical tab", `${POST}Transfer-Encoding: \x0bchunked\r\nContent-Length: 4\r\n\r\n${CHUNKED}`],
-  ["two lengths", `${POST}Content-Length: ${HIDDEN.length}\r\nContent-Length: 0\r\n\r\n${HIDDEN}`],
-  ["a list of lengths", `${POST}Content-Length: 0, ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
-  ["a length in hexadecimal", `${POST}Content-Length: 0x10\r\n\r\n${HIDDEN}`],
-  ["a chunk's size in hexadecimal with 0x", `${POST}Transfer-Encoding: chunked\r\n\r\n0x5\r\n${HIDDEN}\r\n${ENDED}`],
-  ["a chunk's size beyond all", `${POST}Transfer-Encoding: chunked\r\n\r\n${"F".repeat(17)}\r\n${HIDDEN}\r\n${ENDED}`],
-  ["chunks that end in line feeds", `${POST}Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n${HIDDEN}`],
-  ["a line feed in a chunk's extension", `${POST}Transfer-Encoding: chunked\r\n\r\n2;a\nb\r\n{}\r\n${ENDED}`],
-  ["HTTP/1.0 with chunks", `POST /api/v1/things HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${ENDED}`],
-];
-/** Here there is but one reading: the hidden request is a body, which nobody may take for a request. */
-const BODIES: [string, string][] = [
-  ["a GET with a body", `GET /healthz HTTP/1.1\r\n${HOST}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
-  ["a body where nothing is", `POST /nowhere HTTP/1.1\r\n${HOST}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
-  [
-    "a body of a type that is not taken",
-    `${POST.replace("json", "xml")}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`,
-  ],
-  ["a body that is not JSON", `${POST}Content-Length: ${HIDDEN.length}\r\n\r\n${HIDDEN}`],
-  ["a chunked body that is not JSON", `${POST}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}`],
-];
 
 test("no request hides in another one: as many answers as requests were seen, and the connection is closed", async () => {
   await using edge = await startEdge();
@@ -174,25 +136,6 @@ async function count(edge: Edge, port: number, bytes: string): Promise<{ statuse
   const seen = () => edge.lines.slice(from).filter((line) => line["status"] !== undefined);
   await until(() => seen().length >= Math.max(1, statuses.length));
   return { statuses, handled: seen().map((line) => (line["path"] as string | undefined) ?? "unreadable") };
-}
-
-async function exchange(port: number, bytes: string): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
-  socket.write(bytes, "latin1");
-  return await readAll(socket);
-}
-
-async function readAll(socket: Socket): Promise<string> {
-  let text = "";
-  socket.on("data", (chunk) => (text += chunk.toString("latin1")));
-  // A server that closes while bytes still come in resets the connection; what it said before counts.
-  socket.on("error", () => undefined);
-  await once(socket, "close");
-  return text;
-}
-
-function statusesIn(text: string): number[] {
-  return [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
 function connections(edge: Edge): Promise<number> {

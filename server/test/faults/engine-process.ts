@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { freePort } from "../free-port.ts";
 
 const RUNNERS = path.resolve(import.meta.dirname, "../../../scripts/services/java");
 /** A Java server on a busy machine takes its time. */
@@ -52,12 +52,4 @@ export async function prepareEngine(service: string, home: string): Promise<Engi
 async function isReady(url: string): Promise<boolean> {
   const health = await fetch(`${url}/_cluster/health?wait_for_status=yellow&timeout=1s`).catch(() => undefined);
   return health?.ok === true;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,27 +1,11 @@
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { startEdge } from "#test/edge.ts";
+import { exchange, HOST, readAll } from "#test/raw-http.ts";
 
-const HOST = "Host: shop.example\r\n";
 const CLOSE = "Connection: close\r\n";
 const JSON_TYPE = "Content-Type: application/json\r\n";
-
-/** Sends bytes and gives all that comes back until the server closes. */
-async function exchange(port: number, bytes: string | Buffer): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
-  socket.write(bytes);
-  return await readAll(socket);
-}
-
-async function readAll(socket: Socket): Promise<string> {
-  const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk as Buffer));
-  // A server that closes while bytes still come in resets the connection; what it said before counts.
-  socket.on("error", () => undefined);
-  await once(socket, "close");
-  return Buffer.concat(chunks).toString("latin1");
-}
 
 const statusOf = (answer: string) => Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]);
 const answersIn = (text: string) => text.match(/HTTP\/1\.1 \d{3}/g)?.length ?? 0;
