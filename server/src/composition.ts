@@ -5,6 +5,7 @@ import { identityModule } from "./modules/identity/module.ts";
 import { operationsModule } from "./modules/operations/module.ts";
 import { ordersModule } from "./modules/orders/module.ts";
 import { createMemoryCache } from "./platform/cache/memory.ts";
+import { registerSearchMetrics } from "./platform/search/metrics.ts";
 import { registerCacheMetrics } from "./platform/cache/metrics.ts";
 import { createRedisCache } from "./platform/cache/redis.ts";
 import type { Context, Module } from "./platform/context.ts";
@@ -82,6 +83,7 @@ export async function createProcess(config: Config, work: "api" | "worker", log:
   const cache = shared === undefined ? createMemoryCache(telling) : createRedisCache({ ...telling, redis: shared });
   registerCacheMetrics(metrics.registry, cache);
   const searchEngine = engineOf(config, log);
+  if (searchEngine !== undefined) registerSearchMetrics(metrics.registry, searchEngine);
   const context: Context = {
     config,
     log,

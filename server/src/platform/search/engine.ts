@@ -44,6 +44,8 @@ export type Engine = {
   work(request: Request): Promise<unknown>;
   /** Sends many writes in one request. @returns the engine's answer for each line, unjudged */
   bulk(lines: BulkLine[]): Promise<unknown>;
+  /** questions so far by who answered them, for metrics; kept by whoever has another way to the answer */
+  counts: { engine: number; fallback: number };
   /** rejects while the engine is away */
   check(): Promise<void>;
   close(): void;
@@ -104,6 +106,7 @@ export function openEngine(options: { url: string; log: Log }): Engine {
   };
 
   return {
+    counts: { engine: 0, fallback: 0 },
     ask: (request) => guarded(request, QUESTION_TIMEOUT_MS),
     work: (request) => guarded(request, WORK_TIMEOUT_MS),
     bulk: (lines) => guarded({ method: "POST", path: "/_bulk" }, WORK_TIMEOUT_MS, ndjson(lines)),

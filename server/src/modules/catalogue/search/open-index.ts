@@ -11,5 +11,5 @@ export function openIndex(context: Context): SearchIndex {
   const { searchEngine, config, log } = context;
   if (searchEngine === undefined) return postgres;
   const first = createElasticsearchIndex(searchEngine, indexNames(config.elasticsearchPrefix));
-  return createFallbackIndex({ first, second: postgres, log });
+  return createFallbackIndex({ first, second: postgres, counts: searchEngine.counts, log });
 }
