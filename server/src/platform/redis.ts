@@ -12,7 +12,7 @@ const PING_EVERY_MS = 10_000;
 const FAILURES_TO_OPEN = 3;
 const PROBE_EVERY_MS = 500;
 
-type Client = ReturnType<typeof connect>;
+type Client = ReturnType<typeof connectRedis>;
 
 export type Redis = {
   /** Commands fail at once while there is no connection; but to a Redis that is frozen they wait: see `ask`. */
@@ -30,7 +30,9 @@ export type Redis = {
 
 /** Opens the way to Redis without waiting for it: a process starts and works without, and uses it once it is there. */
 export function openRedis(options: { url: string; name: string; log: Log }): Redis {
-  const client = connect(options, `shopfloor-${options.name}`);
+  const connect = (name: string): Client =>
+    connectRedis({ ...options, name, pingEveryMs: PING_EVERY_MS, sendWithinMs: COMMAND_TIMEOUT_MS });
+  const client = connect(`shopfloor-${options.name}`);
   const subscribers: Client[] = [];
   const breaker = createBreaker({
     name: "Redis",
@@ -55,7 +57,7 @@ export function openRedis(options: { url: string; name: string; log: Log }): Red
       }
     },
     subscribe(channel, onMessage) {
-      const subscriber = connect(options, `shopfloor-${options.name}-${channel}`);
+      const subscriber = connect(`shopfloor-${options.name}-${channel}`);
       subscribers.push(subscriber);
       subscriber.subscribe(channel, onMessage).catch((error: unknown) => {
         if (subscriber.isOpen) options.log.warn({ err: error, channel }, "a channel could not be subscribed to");
@@ -71,16 +73,29 @@ export function openRedis(options: { url: string; name: string; log: Log }): Red
   };
 }
 
-// Redis takes no spaces in a name; with one it refuses every connection.
-function connect({ url, log }: { url: string; log: Log }, name: string) {
+/** A connection that comes back by itself for as long as it is open; meanwhile commands fail at once. */
+export type RedisConnection = {
+  url: string;
+  /** shown by CLIENT LIST; Redis takes no spaces in it, with one it refuses every connection */
+  name: string;
+  log: Log;
+  pingEveryMs: number;
+  /** how long a command may wait until it is sent; it costs a timer for each */
+  sendWithinMs?: number;
+  /** how long the other end may be silent before the connection counts as dead */
+  silenceMs?: number;
+};
+
+export function connectRedis({ url, name, log, pingEveryMs, sendWithinMs, silenceMs }: RedisConnection) {
   const client = createClient({
     url,
     name,
     disableOfflineQueue: true,
-    pingInterval: PING_EVERY_MS,
-    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
+    pingInterval: pingEveryMs,
+    ...(sendWithinMs !== undefined && { commandOptions: { timeout: sendWithinMs } }),
     socket: {
       connectTimeout: CONNECT_TIMEOUT_MS,
+      ...(silenceMs !== undefined && { socketTimeout: silenceMs }),
       reconnectStrategy: (retries) => Math.min(MAX_RECONNECT_PAUSE_MS, RECONNECT_STEP_MS * 2 ** Math.min(retries, 10)),
     },
   });

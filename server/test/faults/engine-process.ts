@@ -19,8 +19,14 @@ export type EngineProcess = AsyncDisposable & {
   signal(signal: NodeJS.Signals): Promise<void>;
 };
 
-/** An engine that a test may kill: a process of its own, from what `scripts/services/start` has installed. */
-export async function prepareEngine(service: string, home: string): Promise<EngineProcess> {
+/** Whether a search engine has its shards: it answers before that. */
+const SHARDS_ARE_THERE = "/_cluster/health?wait_for_status=yellow&timeout=1s";
+
+/**
+ * A Java server that a test may kill: a process of its own, from what `scripts/services/start` has installed.
+ * @param health the path that answers 200 when it is ready
+ */
+export async function prepareEngine(service: string, home: string, health = SHARDS_ARE_THERE): Promise<EngineProcess> {
   const folder = await mkdtemp(path.join(tmpdir(), `shopfloor-${service}-`));
   await chmod(folder, PASSABLE);
   const port = await freePort();
@@ -37,7 +43,7 @@ export async function prepareEngine(service: string, home: string): Promise<Engi
       const script = path.join(RUNNERS, `run-${service}`);
       spawn(script, [home, folder, String(port)], { stdio: "ignore", detached: true }).unref();
       const deadline = performance.now() + READY_WITHIN_MS;
-      while (!(await isReady(url))) {
+      while (!(await isReady(url + health))) {
         if (performance.now() > deadline) throw new Error(`${service} does not answer at ${url}`);
         await setTimeout(LOOK_EVERY_MS);
       }
@@ -50,6 +56,6 @@ export async function prepareEngine(service: string, home: string): Promise<Engi
 }
 
 async function isReady(url: string): Promise<boolean> {
-  const health = await fetch(`${url}/_cluster/health?wait_for_status=yellow&timeout=1s`).catch(() => undefined);
-  return health?.ok === true;
+  const answer = await fetch(url).catch(() => undefined);
+  return answer?.ok === true;
 }
