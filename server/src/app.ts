@@ -10,11 +10,11 @@ import type { App } from "./platform/http/app.ts";
 import { drain } from "./platform/http/draining.ts";
 import { createHttpServer } from "./platform/http/server.ts";
 import { installAsyncApi } from "./platform/messaging/asyncapi.ts";
-import { type ConsumerContext, runConsumer } from "./platform/messaging/consumer.ts";
 import { listEvents } from "./platform/messaging/event.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
 import { keepRegistering } from "./platform/messaging/registration.ts";
+import { type Consumers, startConsumers } from "./platform/messaging/start-consumers.ts";
 import { registerScheduleGauges } from "./platform/schedules/metrics.ts";
 import { startScheduler } from "./platform/schedules/scheduler.ts";
 import { registerSchedules } from "./platform/schedules/stored-schedules.ts";
@@ -83,30 +83,34 @@ export async function startWorker(
   registerQueueGauges(metrics.registry, context.db);
   registerScheduleGauges(metrics.registry, context.db);
   const messaging = createMessagingMetrics(metrics.registry);
-  const consuming: ConsumerContext = {
+  const { registry } = metrics;
+  const consuming = {
     ...context,
     transport,
     leaseMs: config.leaseMs,
     metrics: messaging,
+    registry,
     work: context,
   };
   const begun: { stop(): Promise<void> }[] = [];
+  let consumers: Consumers | undefined;
   const check = async () => {
-    if (begun.length === 0) throw new Error("the consumers are not registered yet");
+    if (consumers === undefined) throw new Error("the consumers are not registered yet");
     await checkDatabase();
+    return await consumers.checkBroker().then(
+      () => "ready" as const,
+      () => "degraded" as const,
+    );
   };
   const status = await startStatusServer({ port: config.metricsPort, registry: metrics.registry, check });
   log.info({ status: status.url }, "alive");
   const registration = keepRegistering(context, register);
-  const ready = registration.done.then((registered) => {
+  const ready = registration.done.then(async (registered) => {
     if (!registered) return;
-    const consumers = subscriptions.map((subscription) => runConsumer(consuming, subscription));
+    const started = await startConsumers(consuming, subscriptions);
+    consumers = started;
     const beside = modules.flatMap((module) => module.background?.(context) ?? []);
-    begun.push(
-      startScheduler(context, schedules),
-      ...beside,
-      ...consumers.map((consumer) => ({ stop: () => consumer.drain() })),
-    );
+    begun.push(startScheduler(context, schedules), ...beside, { stop: () => started.drain() });
     log.info({ consumers: subscriptions.map((one) => one.consumer) }, "working");
   });
   return {

@@ -1,15 +1,22 @@
-import { readFileSync } from "node:fs";
-import { isIP } from "node:net";
 import path from "node:path";
+import { type Environment, settingsReader } from "./settings.ts";
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+/** `postgres` needs nothing else; the others are servers between the database and the workers. */
+const MESSAGING_ENGINES = ["postgres", "rabbitmq", "redis", "sqs"] as const;
+export type MessagingEngine = (typeof MESSAGING_ENGINES)[number];
 
 /** Where a test may let a process die, hang, fail, wait or work twice; `FAULTS` arms them. */
 const FAILPOINTS = [
   "transaction.before_commit",
   "transaction.after_commit",
   "relay.before_notify",
+  "relay.before_publish",
+  "relay.after_publish",
+  "relay.after_mark",
+  "consumer.before_ack",
   "worker.after_claim",
   "worker.in_handler",
   "worker.before_handled",
@@ -34,6 +41,8 @@ const MUTANTS = [
   "foreign_order_visible",
   "release_lost_on_cancel",
   "journey_without_failures",
+  "relay_marks_before_confirm",
+  "nack_without_limit",
 ] as const;
 export type Mutant = (typeof MUTANTS)[number];
 
@@ -47,7 +56,18 @@ export type Config = {
   /** absent: the embedded PostgreSQL that `up` starts in `dataDir` */
   databaseUrl: string | undefined;
   databasePool: number;
-  messaging: "postgres";
+  /** what carries deliveries to the consumers; what is owed to whom is in PostgreSQL whatever the engine */
+  messaging: MessagingEngine;
+  rabbitmqUrl: string | undefined;
+  /** absent: Amazon's own */
+  sqsEndpoint: string | undefined;
+  awsRegion: string | undefined;
+  /** what the names of our queues there begin with: several shops can share an account */
+  sqsQueuePrefix: string;
+  /** how long a delivery may be at a broker before it is sent once more; doubled each time */
+  relayPatienceMs: number;
+  /** false: this worker relays, sweeps and keeps schedules, and something else consumes, as functions do */
+  workerConsumes: boolean;
   /** absent: what Redis would hold is in PostgreSQL, or in each process's memory */
   redisUrl: string | undefined;
   /** where bodies of items are kept: in each process, or in Redis for all of them */
@@ -97,10 +117,10 @@ export class ConfigError extends Error {
   }
 }
 
-export type Environment = Record<string, string | undefined>;
-
 /** What an engine accepts as the beginning of an index's name. */
 const INDEX_PREFIX = /^[a-z0-9][a-z0-9-]{0,59}$/;
+/** What SQS accepts in the name of a queue, of which 80 characters are for prefix and consumer together. */
+const QUEUE_PREFIX = /^[A-Za-z0-9_-]{1,30}$/;
 const MIN_SECRET_LENGTH = 32;
 const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admin|guest|(.)\1{7}/i;
 
@@ -112,7 +132,7 @@ const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admi
  */
 export function readConfig(env: Environment, root: string): Config {
   const mistakes: string[] = [];
-  const read = reader(env, mistakes);
+  const read = settingsReader(env, mistakes);
   const production =
     read.oneOf("NODE_ENV", ["development", "test", "production"] as const, "development") === "production";
   const host = read.text("HOST") ?? "127.0.0.1";
@@ -126,7 +146,13 @@ export function readConfig(env: Environment, root: string): Config {
     dataDir: path.resolve(root, read.text("DATA_DIR") ?? ".shopfloor"),
     databaseUrl: read.url("DATABASE_URL", ["postgres:", "postgresql:"]),
     databasePool: read.integer("DATABASE_POOL", 10, 1, 200),
-    messaging: read.oneOf("MESSAGING", ["postgres"] as const, "postgres"),
+    messaging: read.oneOf("MESSAGING", MESSAGING_ENGINES, "postgres"),
+    rabbitmqUrl: read.url("RABBITMQ_URL", ["amqp:", "amqps:"]),
+    sqsEndpoint: read.url("SQS_ENDPOINT", ["http:", "https:"]),
+    awsRegion: read.text("AWS_REGION"),
+    sqsQueuePrefix: read.text("SQS_QUEUE_PREFIX") ?? "shopfloor",
+    relayPatienceMs: read.integer("RELAY_PATIENCE_MS", 60_000, 100, 3_600_000),
+    workerConsumes: read.flag("WORKER_CONSUMES", true),
     redisUrl: read.url("REDIS_URL", ["redis:", "rediss:"]),
     cache: read.oneOf("CACHE", ["memory", "redis"] as const, "memory"),
     search: read.oneOf("SEARCH", ["postgres", "elasticsearch"] as const, "postgres"),
@@ -151,26 +177,62 @@ export function readConfig(env: Environment, root: string): Config {
     faults: readFaults(read.text("FAULTS"), mistakes),
     mutant: read.choice("MUTANT", MUTANTS),
   };
-  mistakes.push(...missingAddresses(config));
-  if (!INDEX_PREFIX.test(config.elasticsearchPrefix))
-    mistakes.push(
-      `ELASTICSEARCH_PREFIX=${config.elasticsearchPrefix}: must be small letters, digits and hyphens, 1 to 60`,
-    );
+  mistakes.push(...missingAddresses(config), ...contradictions(config));
   if (production) mistakes.push(...productionMistakes(config, env));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
 }
 
+function contradictions(config: Config): string[] {
+  const mistakes: string[] = [];
+  if (config.messaging === "postgres" && !config.workerConsumes)
+    mistakes.push("WORKER_CONSUMES=false wants a broker as MESSAGING: on PostgreSQL only workers consume");
+  if (!QUEUE_PREFIX.test(config.sqsQueuePrefix))
+    mistakes.push(
+      `SQS_QUEUE_PREFIX=${config.sqsQueuePrefix}: must be letters, digits, hyphens and underscores, 1 to 30`,
+    );
+  if (!INDEX_PREFIX.test(config.elasticsearchPrefix))
+    mistakes.push(
+      `ELASTICSEARCH_PREFIX=${config.elasticsearchPrefix}: must be small letters, digits and hyphens, 1 to 60`,
+    );
+  return mistakes;
+}
+
 /** What is chosen has to be somewhere. */
 function missingAddresses(config: Config): string[] {
-  const mistakes: string[] = [];
-  if (config.cache === "redis" && config.redisUrl === undefined)
-    mistakes.push("REDIS_URL is required with CACHE=redis, for instance redis://127.0.0.1:6379");
-  if (config.mail === "smtp" && config.smtpUrl === undefined)
-    mistakes.push("SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587");
-  if (config.search === "elasticsearch" && config.elasticsearchUrl === undefined)
-    mistakes.push("ELASTICSEARCH_URL is required with SEARCH=elasticsearch, for instance http://host:9200");
-  return mistakes;
+  const needs: [chosen: boolean, address: string | undefined, needed: string][] = [
+    [
+      config.messaging === "rabbitmq",
+      config.rabbitmqUrl,
+      "RABBITMQ_URL is required with MESSAGING=rabbitmq, for instance amqp://user:password@host:5672",
+    ],
+    [
+      config.messaging === "redis",
+      config.redisUrl,
+      "REDIS_URL is required with MESSAGING=redis, for instance redis://127.0.0.1:6379",
+    ],
+    [
+      config.messaging === "sqs",
+      config.awsRegion,
+      "AWS_REGION is required with MESSAGING=sqs, for instance eu-central-1",
+    ],
+    [
+      config.cache === "redis",
+      config.redisUrl,
+      "REDIS_URL is required with CACHE=redis, for instance redis://127.0.0.1:6379",
+    ],
+    [
+      config.mail === "smtp",
+      config.smtpUrl,
+      "SMTP_URL is required with MAIL=smtp, for instance smtp://user:password@host:587",
+    ],
+    [
+      config.search === "elasticsearch",
+      config.elasticsearchUrl,
+      "ELASTICSEARCH_URL is required with SEARCH=elasticsearch, for instance http://host:9200",
+    ],
+  ];
+  return needs.flatMap(([chosen, address, needed]) => (chosen && address === undefined ? [needed] : []));
 }
 
 function readFaults(text: string | undefined, mistakes: string[]): string[] {
@@ -219,78 +281,4 @@ function weakSecret(name: string, value: string | undefined, required: boolean):
   if (PLACEHOLDER.test(value))
     return [`${name} looks like a placeholder; 'shopfloor generate-keys' prints a random one`];
   return [];
-}
-
-const NAMED_NETWORKS = ["loopback", "linklocal", "uniquelocal"];
-const ADDRESS_BITS: Record<number, number> = { 4: 32, 6: 128 };
-
-function isNetwork(part: string): boolean {
-  const [address = "", bits, more] = part.split("/");
-  const family = isIP(address);
-  if (family === 0 || more !== undefined) return NAMED_NETWORKS.includes(part);
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (ADDRESS_BITS[family] ?? 0));
-}
-
-function reader(env: Environment, mistakes: string[]) {
-  const text = (name: string) => env[name]?.trim() || undefined;
-  return {
-    text,
-    integer(name: string, fallback: number, min: number, max: number): number {
-      const value = text(name);
-      if (value === undefined) return fallback;
-      const parsed = Number(value);
-      if (/^\d+$/.test(value) && parsed >= min && parsed <= max) return parsed;
-      mistakes.push(`${name}=${value}: must be a whole number from ${min} to ${max}`);
-      return fallback;
-    },
-    oneOf<const T extends readonly string[]>(name: string, allowed: T, fallback: T[number]): T[number] {
-      const value = text(name);
-      if (value === undefined || allowed.includes(value)) return value ?? fallback;
-      mistakes.push(`${name}=${value}: must be ${allowed.length === 1 ? "" : "one of "}${allowed.join(", ")}`);
-      return fallback;
-    },
-    choice<const T extends readonly string[]>(name: string, allowed: T): T[number] | undefined {
-      const value = text(name);
-      if (value === undefined || allowed.includes(value)) return value;
-      mistakes.push(`${name}=${value}: must be one of ${allowed.join(", ")}, or unset`);
-      return undefined;
-    },
-    flag(name: string, fallback: boolean): boolean {
-      const value = text(name)?.toLowerCase();
-      if (value === undefined) return fallback;
-      if (value === "1" || value === "true") return true;
-      if (value === "0" || value === "false") return false;
-      mistakes.push(`${name}=${value}: must be 1 or 0`);
-      return fallback;
-    },
-    url(name: string, protocols: string[]): string | undefined {
-      const value = text(name);
-      if (value === undefined) return undefined;
-      // The value may hold a password, so the message shows the form that is wanted and not what was given.
-      if (URL.canParse(value) && protocols.includes(new URL(value).protocol)) return value.replace(/\/$/, "");
-      mistakes.push(
-        `${name}: must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
-      );
-      return undefined;
-    },
-    addresses(name: string): string[] {
-      const parts = (text(name) ?? "").split(",").map((part) => part.trim());
-      const given = parts.filter((part) => part !== "");
-      const wrong = given.filter((part) => !isNetwork(part));
-      if (wrong.length > 0)
-        mistakes.push(`${name}: ${wrong.join(", ")} is no address or network, as 10.0.0.0/8 or loopback`);
-      return given;
-    },
-    secret(name: string): string | undefined {
-      const file = text(`${name}_FILE`);
-      if (file === undefined) return text(name);
-      if (text(name) !== undefined) mistakes.push(`${name} and ${name}_FILE are both set: keep one`);
-      try {
-        return readFileSync(file, "utf8").trim() || undefined;
-      } catch (error) {
-        mistakes.push(`${name}_FILE=${file}: ${error instanceof Error ? error.message : String(error)}`);
-        return undefined;
-      }
-    },
-  };
 }

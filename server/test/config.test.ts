@@ -2,7 +2,8 @@ import { chmod, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ConfigError, type Environment, readConfig } from "#src/config.ts";
+import { ConfigError, readConfig } from "#src/config.ts";
+import type { Environment } from "#src/settings.ts";
 import { generateKeys, loadSecrets } from "#src/platform/security/secrets.ts";
 
 const production = async (): Promise<Environment> => ({
@@ -45,6 +46,16 @@ test("a search engine wants an address, and a prefix that it accepts in the name
   expect(mistakesOf({ ...engine, ELASTICSEARCH_URL: "" })[0]).toContain("ELASTICSEARCH_URL is required with");
   expect(mistakesOf({ ...engine, ELASTICSEARCH_PREFIX: "My Shop" })[0]).toContain("ELASTICSEARCH_PREFIX=My Shop");
   expect(readConfig(engine, "/srv")).toMatchObject({ search: "elasticsearch", elasticsearchPrefix: "shopfloor" });
+});
+
+test("an engine that carries deliveries wants its address, and a worker that only relays wants such an engine", () => {
+  expect(mistakesOf({ MESSAGING: "rabbitmq" })[0]).toContain("RABBITMQ_URL is required with");
+  expect(mistakesOf({ MESSAGING: "redis" })[0]).toContain("REDIS_URL is required with");
+  expect(mistakesOf({ MESSAGING: "sqs" })[0]).toContain("AWS_REGION is required with");
+  expect(mistakesOf({ WORKER_CONSUMES: "false" })[0]).toContain("WORKER_CONSUMES=false");
+  const sqs = { MESSAGING: "sqs", AWS_REGION: "eu-central-1", WORKER_CONSUMES: "false" };
+  expect(mistakesOf({ ...sqs, SQS_QUEUE_PREFIX: "my.shop" })[0]).toContain("SQS_QUEUE_PREFIX=my.shop");
+  expect(readConfig(sqs, "/srv")).toMatchObject({ messaging: "sqs", workerConsumes: false, relayPatienceMs: 60_000 });
 });
 
 test("failpoints are armed by name, action and hit, and what is none of these is refused", () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { parseEnv } from "node:util";
-import { type Config, type Environment, readConfig } from "#src/config.ts";
+import { type Config, readConfig } from "#src/config.ts";
+import type { Environment } from "#src/settings.ts";
 import { codeOf, mistake } from "#src/platform/mistake.ts";
 
 /** The checkout: `.env` lies here, and a relative DATA_DIR starts here, whatever folder a command is called from. */

@@ -43,8 +43,8 @@ const WALLS: { from: RegExp; refuses(found: Import, source: Source): boolean; be
     because: "platform knows no module and nothing that composes them",
   },
   {
-    from: /^server\/src\/(config|permissions)\.ts$/,
-    refuses: ({ target }) => target.startsWith("server/"),
+    from: /^server\/src\/(config|settings|permissions)\.ts$/,
+    refuses: ({ target }) => target.startsWith("server/") && target !== "server/src/settings.ts",
     because: "the configuration and the table of permissions import nothing of ours",
   },
   {

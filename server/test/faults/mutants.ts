@@ -9,8 +9,8 @@ import type { Strike } from "./strikes.ts";
 /** The check that has to notice a defect, and what brings it to light: armed faults while the load runs, and strikes. */
 export type Exposure = { by: CheckName; faults?: Partial<Record<Role, string>>; strikes?: Strike[] };
 
-/** What no load brings to light: a test of its own in the suite of the server catches it. */
-type SeenBySuite = "journey_without_failures";
+/** What no load on PostgreSQL brings to light: a test of its own in the suite of the server catches it. */
+type SeenBySuite = "journey_without_failures" | "relay_marks_before_confirm" | "nack_without_limit";
 
 const LOAD_MS = 3_000;
 

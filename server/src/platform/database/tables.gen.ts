@@ -62,6 +62,8 @@ export interface Deliveries {
   handled_at: string | null;
   dead_at: string | null;
   discarded_at: string | null;
+  relayed_at: string | null;
+  relays: Generated<number>;
 }
 
 export interface DeliveryFailures {

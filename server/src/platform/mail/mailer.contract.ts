@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { startApp, type TestApp } from "#test/app.ts";
 import { registerConsumers, tokenIn } from "#test/mails.ts";
-import type { Environment } from "#src/config.ts";
+import type { Environment } from "#src/settings.ts";
 
 /** A mail as its recipient finds it. */
 export type ReceivedMail = { recipient: string; subject: string; text: string };

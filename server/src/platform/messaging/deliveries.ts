@@ -7,7 +7,7 @@ import { isFinal, type Message, type Patience } from "./event.ts";
 export const MAX_ATTEMPTS = 5;
 export const BACKOFF_BASE_MS = 500;
 export const BACKOFF_CAP_MS = 30_000;
-const QUEUE_PATIENCE: Patience = { maxAttempts: MAX_ATTEMPTS, capMs: BACKOFF_CAP_MS };
+export const QUEUE_PATIENCE: Patience = { maxAttempts: MAX_ATTEMPTS, capMs: BACKOFF_CAP_MS };
 const MAX_ERROR_LENGTH = 4_000;
 const MAX_CAUSES = 5;
 
@@ -30,11 +30,7 @@ type ClaimedRow = {
  * done, so that a message which kills its worker is counted too.
  */
 export async function claimFresh(db: Db, consumer: string, limit: number, leaseMs: number): Promise<Delivery[]> {
-  const rows = await named<ClaimedRow>(db, "deliveries_claim_fresh", claim("d.attempts = 0"), [
-    consumer,
-    limit,
-    leaseMs,
-  ]);
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_fresh", CLAIM_FRESH, [consumer, limit, leaseMs]);
   return rows.map((row) => deliveryOf(consumer, row));
 }
 
@@ -45,8 +41,29 @@ export async function claimRetried(
   leaseMs: number,
 ): Promise<Delivery[]> {
   const values = [consumer, 1, leaseMs, patience.maxAttempts];
-  const text = claim("d.attempts > 0 AND d.attempts < $4");
-  const rows = await named<ClaimedRow>(db, "deliveries_claim_retried", text, values);
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_retried", CLAIM_RETRIED, values);
+  return rows.map((row) => deliveryOf(consumer, row));
+}
+
+/**
+ * Claims those of these deliveries that were never tried. A broker may name a delivery before its relay has committed:
+ * so a row that is held is waited for and not skipped.
+ */
+export async function claimFreshOf(db: Db, consumer: string, ids: number[], leaseMs: number): Promise<Delivery[]> {
+  const values = [consumer, ids.length, leaseMs, ids];
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_fresh_of", CLAIM_FRESH_OF, values);
+  return rows.map((row) => deliveryOf(consumer, row));
+}
+
+/** Claims one of these deliveries that was tried before; alone, as `claimRetried`. */
+export async function claimRetriedOf(
+  db: Db,
+  { consumer, patience = QUEUE_PATIENCE }: { consumer: string; patience?: Patience },
+  ids: number[],
+  leaseMs: number,
+): Promise<Delivery[]> {
+  const values = [consumer, 1, leaseMs, ids, patience.maxAttempts];
+  const rows = await named<ClaimedRow>(db, "deliveries_claim_retried_of", CLAIM_RETRIED_OF, values);
   return rows.map((row) => deliveryOf(consumer, row));
 }
 
@@ -133,21 +150,34 @@ export function describe(error: unknown): string {
 // Asked with every claim: a pause holds for all workers from the moment in which it is committed.
 const IS_RUNNING = "NOT EXISTS (SELECT FROM paused_consumers p WHERE p.consumer = $1)";
 
-function claim(condition: string): string {
+const IS_OPEN = "d.handled_at IS NULL AND d.dead_at IS NULL";
+
+function claim(condition: string, taking: string): string {
   return `
   WITH due AS (
     SELECT d.message_id FROM deliveries d
-    WHERE d.consumer = $1 AND d.handled_at IS NULL AND d.dead_at IS NULL AND ${condition} AND d.due_at <= now()
-      AND ${IS_RUNNING}
-    ORDER BY d.due_at, d.message_id LIMIT $2 FOR UPDATE SKIP LOCKED
+    WHERE d.consumer = $1 AND ${IS_OPEN} AND ${condition} AND ${IS_RUNNING}
+    ${taking}
   ), claimed AS (
-    UPDATE deliveries d SET attempts = d.attempts + 1, due_at = now() + $3::float8 * interval '1 millisecond'
+    UPDATE deliveries d SET attempts = d.attempts + 1, due_at = now() + $3::float8 * interval '1 millisecond',
+      relayed_at = NULL, relays = 0
     FROM due WHERE d.message_id = due.message_id AND d.consumer = $1
     RETURNING d.message_id, d.attempts
   )
   SELECT o.id, c.attempts AS attempt, o.topic, o.payload, o.correlation_id, o.traceparent, o.user_id, o.occurred_at
   FROM claimed c JOIN outbox o ON o.id = c.message_id ORDER BY o.id`;
 }
+
+const OLDEST = "ORDER BY d.due_at, d.message_id LIMIT $2 FOR UPDATE SKIP LOCKED";
+const CLAIM_FRESH = claim("d.attempts = 0 AND d.due_at <= now()", OLDEST);
+const CLAIM_RETRIED = claim("d.attempts > 0 AND d.attempts < $4 AND d.due_at <= now()", OLDEST);
+
+// At a broker, or due, which is at a broker whose relay died before it could say so: never what somebody has in hand.
+const NAMED = "d.message_id = ANY($4) AND (d.relayed_at IS NOT NULL OR d.due_at <= now())";
+// In one order, so that two who were given the same ids do not wait for each other.
+const EACH = "ORDER BY d.message_id LIMIT $2 FOR UPDATE";
+const CLAIM_FRESH_OF = claim(`d.attempts = 0 AND ${NAMED}`, EACH);
+const CLAIM_RETRIED_OF = claim(`d.attempts > 0 AND d.attempts < $5 AND ${NAMED}`, EACH);
 
 const LOCK_EXHAUSTED = `
   SELECT o.id, d.attempts AS attempt, o.topic, o.payload, o.correlation_id, o.traceparent, o.user_id, o.occurred_at

@@ -6,6 +6,12 @@ export type MessagingMetrics = {
   /** `count` deliveries were handled by one run of `seconds` */
   handled(consumer: string, count: number, seconds: number): void;
   failed(consumer: string, outcome: "retry" | "dead"): void;
+  /** a broker has confirmed `count` deliveries */
+  relayed(consumer: string, count: number): void;
+  /** a broker has not confirmed what it was sent */
+  relayFailed(consumer: string): void;
+  /** a broker has confirmed a delivery and had no queue for it */
+  returned(consumer: string): void;
 };
 
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -32,13 +38,48 @@ export function createMessagingMetrics(registry: Registry): MessagingMetrics {
     buckets: DURATION_BUCKETS_SECONDS,
     registers,
   });
+  const relaying = relayCounters(registry);
   return {
+    ...relaying,
     handled(consumer, count, seconds) {
       handled.inc({ consumer }, count);
       duration.observe({ consumer }, seconds);
     },
     failed: (consumer, outcome) => failed.inc({ consumer, outcome }),
   };
+}
+
+function relayCounters(registry: Registry): Pick<MessagingMetrics, "relayed" | "relayFailed" | "returned"> {
+  const counter = (name: string, help: string) =>
+    new Counter({ name, help, labelNames: ["consumer"], registers: [registry] });
+  const relayed = counter("messaging_relayed_total", "Deliveries that the broker has confirmed, by consumer");
+  const failures = counter(
+    "messaging_relay_failures_total",
+    "Publications that the broker did not confirm, by consumer",
+  );
+  const returned = counter("messaging_returned_total", "Deliveries for which the broker had no queue, by consumer");
+  return {
+    relayed: (consumer, count) => relayed.inc({ consumer }, count),
+    relayFailed: (consumer) => failures.inc({ consumer }),
+    returned: (consumer) => returned.inc({ consumer }),
+  };
+}
+
+/** Whether the broker answers, asked when somebody scrapes. */
+export function registerBrokerGauge(registry: Registry, check: () => Promise<void>): void {
+  const gauge: Gauge = new Gauge({
+    name: "messaging_broker_up",
+    help: "Whether the broker answers (1) or not (0)",
+    registers: [registry],
+    async collect() {
+      gauge.set(
+        await check().then(
+          () => 1,
+          () => 0,
+        ),
+      );
+    },
+  });
 }
 
 /** What waits in the database, read when somebody scrapes; without the database it is not known, and not shown. */

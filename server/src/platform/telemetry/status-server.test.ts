@@ -5,8 +5,10 @@ import { startStatusServer } from "./status-server.ts";
 
 test("a process without an API tells on loopback whether it lives, whether it can work, and its numbers", async () => {
   let works = true;
+  let isWhole = true;
   const check = async () => {
     if (!works) throw new Error("no database");
+    return isWhole ? "ready" : "degraded";
   };
   const { registry, recorderOf } = createMetrics();
   recorderOf("GET", "/x")(200, 0.003);
@@ -18,6 +20,8 @@ test("a process without an API tells on loopback whether it lives, whether it ca
   try {
     expect(await ask("/healthz")).toEqual({ status: 200, text: '{"status":"ok"}' });
     expect(await ask("/readyz?x=1")).toEqual({ status: 200, text: '{"status":"ready"}' });
+    isWhole = false;
+    expect(await ask("/readyz")).toEqual({ status: 200, text: '{"status":"degraded"}' });
     works = false;
     expect(await ask("/readyz")).toEqual({ status: 503, text: '{"status":"unavailable"}' });
     expect((await ask("/nope")).status).toBe(404);
@@ -32,12 +36,12 @@ test("a process without an API tells on loopback whether it lives, whether it ca
 
 test("a gauge that fails ends the scrape and not the process; a taken port is an error", async () => {
   const registry = new Registry();
-  const server = await startStatusServer({ port: 0, registry, check: async () => undefined });
+  const server = await startStatusServer({ port: 0, registry, check: async () => "ready" });
   registry.registerMetric({ get: async () => Promise.reject(new Error("no database")) } as never);
   try {
     expect((await fetch(`${server.url}/metrics`)).status).toBe(500);
     const port = Number(new URL(server.url).port);
-    await expect(startStatusServer({ port, registry, check: async () => undefined })).rejects.toThrow("EADDRINUSE");
+    await expect(startStatusServer({ port, registry, check: async () => "ready" })).rejects.toThrow("EADDRINUSE");
   } finally {
     await server.close();
   }

@@ -6,16 +6,19 @@ const HEADERS_TIMEOUT_MS = 4_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_CONNECTIONS = 50;
 
+type Check = () => Promise<"ready" | "degraded">;
+
 export type StatusServer = { url: string; close(): Promise<void> };
 
 /**
  * Health and metrics of a process without an API, on loopback only: `/healthz`, `/readyz`, `/metrics`.
- * @param options.check rejects while the process can't work; what it rejects with stays inside
+ * @param options.check rejects while the process can't work; what it rejects with stays inside. "degraded": it does what
+ *   it can, and something that it needs is away
  */
 export async function startStatusServer(options: {
   port: number;
   registry: Registry;
-  check: () => Promise<void>;
+  check: Check;
 }): Promise<StatusServer> {
   const timeouts = { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
   const server = createServer(timeouts, (request, response) => {
@@ -37,7 +40,7 @@ export async function startStatusServer(options: {
 }
 
 async function answer(
-  options: { registry: Registry; check: () => Promise<void> },
+  options: { registry: Registry; check: Check },
   url: string,
   response: ServerResponse,
 ): Promise<void> {
@@ -46,7 +49,7 @@ async function answer(
     if (path === "/healthz") send(response, 200, { status: "ok" });
     else if (path === "/readyz")
       await options.check().then(
-        () => send(response, 200, { status: "ready" }),
+        (status) => send(response, 200, { status }),
         () => send(response, 503, { status: "unavailable" }),
       );
     else if (path === "/metrics") {

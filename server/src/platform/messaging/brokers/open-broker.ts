@@ -1,0 +1,20 @@
+import type { Config } from "#src/config.ts";
+import type { Log } from "#src/platform/telemetry/log.ts";
+import type { Broker } from "../broker.ts";
+
+export type BrokerOptions = {
+  config: Config;
+  log: Log;
+  /** told of each parcel that the broker has confirmed without having a queue for it */
+  onReturned(consumer: string): void;
+};
+
+/**
+ * Opens the way to the broker that the configuration names, without waiting for it: it may be away.
+ * @returns undefined on PostgreSQL, which needs none
+ */
+export async function openBroker(options: BrokerOptions): Promise<Broker | undefined> {
+  const { config } = options;
+  if (config.messaging === "postgres") return undefined;
+  throw new Error(`MESSAGING=${config.messaging} is not there yet`);
+}
