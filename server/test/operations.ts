@@ -1,5 +1,4 @@
 import { hashOf, newSeed } from "#src/platform/security/one-time-token.ts";
-import { registerSubscriptions } from "#src/platform/messaging/publish.ts";
 import type { Permission } from "#src/permissions.ts";
 import type { Client, TestApp } from "./app.ts";
 
@@ -98,8 +97,6 @@ export async function makeDeadLetters(shop: TestApp, count: number): Promise<str
   const messages = Array.from({ length: count }, () => ({ ...message, traceparent }));
   const written = await shop.db.insertInto("outbox").values(messages).returning("id").execute();
   const consumer = "orders.reserve";
-  // Where no worker ever was, nobody has registered it.
-  await shop.db.transaction().execute((trx) => registerSubscriptions(trx, [{ topic: "order.placed", consumer }]));
   const dead = written.map(({ id: message_id }) => ({ message_id, consumer, attempts: 5, dead_at: "now" }));
   await shop.db.insertInto("deliveries").values(dead).execute();
   return dead.map(({ message_id }) => `${message_id}.${consumer}`);

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import pg from "pg";
-import { migrate } from "#src/platform/database/migrate.ts";
 import { applyNextSchema } from "./next-schema.ts";
 
 /** Nothing whose name begins otherwise is ever created, changed or dropped by a test. */
@@ -10,6 +9,8 @@ const PREFIX = "shopfloor_test_";
 const TEMPLATE_PREFIX = `${PREFIX}template_`;
 const RUN_PREFIX = `${PREFIX}run_`;
 const MIGRATIONS = path.resolve(import.meta.dirname, "../migrations");
+/** Changes with the consumers that `migrate` registers. */
+const CONSUMERS = path.resolve(import.meta.dirname, "../../asyncapi.json");
 const CONNECT_TIMEOUT_MS = 10_000;
 const HASH_LENGTH = 12;
 const RUN_BYTES = 4;
@@ -26,7 +27,8 @@ export type TestServer = {
 };
 
 /**
- * Builds the template database of today's migrations, unless the server has it, and drops what dead runs left.
+ * Builds the template database of today's migrations and consumers, unless the server has it, and drops what dead runs
+ * left.
  * @returns the server and `release`; until that is called, no other run takes this run's databases for left-overs
  */
 export async function prepareTestServer(
@@ -89,6 +91,7 @@ async function hashMigrations(nextSchema: boolean): Promise<string> {
   const hash = createHash("sha256").update(nextSchema ? applyNextSchema.toString() : "");
   const files = await readdir(MIGRATIONS);
   for (const file of files.toSorted()) hash.update(file).update(await readFile(path.join(MIGRATIONS, file)));
+  hash.update(await readFile(CONSUMERS));
   return hash.digest("hex").slice(0, HASH_LENGTH);
 }
 
@@ -105,7 +108,9 @@ async function buildTemplate(
   // A run that died while building has left half a template.
   await drop(client, template);
   await client.query(`CREATE DATABASE ${template} TEMPLATE template0 ENCODING 'UTF8'`);
-  await migrate(urlOf(maintenanceUrl, template));
+  // Loaded only here: most runs find the template built, and the whole server is much to load.
+  const { migrateDatabase } = await import("#src/app.ts");
+  await migrateDatabase(urlOf(maintenanceUrl, template));
   if (nextSchema) await withClient(urlOf(maintenanceUrl, template), applyNextSchema);
   // A single connection to the template would make every clone fail, so none is allowed from here on.
   await client.query(`ALTER DATABASE ${template} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`);

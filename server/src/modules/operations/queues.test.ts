@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { messagingChecks } from "#src/platform/messaging/checks.ts";
-import { type Client, startApp, type TestApp } from "#test/app.ts";
+import { type Client, startApp } from "#test/app.ts";
 import { actionsOf } from "#test/audit-actions.ts";
 import { figure } from "#test/faults/database/figure.ts";
 import { makeDeadLetter } from "#test/operations.ts";
@@ -12,7 +12,7 @@ const RESERVE = "/api/v1/operations/consumers/orders.reserve";
 type Queue = Record<string, unknown>;
 
 test("the staff sees what waits for each consumer, how old it is, and who is empty", async () => {
-  await using shop = await startIdle();
+  await using shop = await startApp({ worker: false });
   const staff = await shop.signUp("staff");
   const kettle = await stocked(shop, { stock: 5 });
   for (let n = 0; n < 3; n += 1) await order(await shop.signUp(), [[kettle, 1]]);
@@ -33,7 +33,7 @@ test("the staff sees what waits for each consumer, how old it is, and who is emp
 
 // D20: what a stopped worker leaves waiting is seen to wait, and is gone soon after it is back
 test("with the worker away depth and lag rise; it comes back, and everything drains", async () => {
-  await using shop = await startIdle();
+  await using shop = await startApp({ worker: false });
   const staff = await shop.signUp("staff");
   const kettle = await stocked(shop, { stock: 20 });
   const buyer = await shop.signUp();
@@ -52,7 +52,7 @@ test("with the worker away depth and lag rise; it comes back, and everything dra
 
 // D20
 test("five thousand messages that waited for a worker are gone within ten seconds of its coming", async () => {
-  await using shop = await startIdle();
+  await using shop = await startApp({ worker: false });
   const staff = await shop.signUp("staff");
   const kettle = await stocked(shop, { stock: 1 });
   const message = { topic: "item.changed", payload: JSON.stringify({ item_id: kettle }), correlation_id: "many" };
@@ -94,7 +94,7 @@ test("a paused consumer begins nothing new, in no worker, also not after a resta
 });
 
 test("pausing and resuming twice is doing it once, the log says so, and nobody else's name is taken", async () => {
-  await using shop = await startIdle();
+  await using shop = await startApp({ worker: false });
   const admin = await shop.signUp("admin");
   for (const act of ["pause", "pause", "resume", "resume"]) {
     expect((await admin.post(`${RESERVE}/${act}`)).statusCode).toBe(200);
@@ -107,7 +107,7 @@ test("pausing and resuming twice is doing it once, the log says so, and nobody e
 });
 
 test("an hour-long pause is no forgotten work: a delivery that waits for it is not what 'verify' looks for", async () => {
-  await using shop = await startIdle();
+  await using shop = await startApp({ worker: false });
   const [admin, staff] = [await shop.signUp("admin"), await shop.signUp("staff")];
   const kettle = await stocked(shop, { stock: 5 });
   await admin.post(`${RESERVE}/pause`);
@@ -125,13 +125,6 @@ test("an hour-long pause is no forgotten work: a delivery that waits for it is n
   await admin.post(`${RESERVE}/resume`);
   expect(await ofReserve()).toHaveLength(1);
 });
-
-/** A shop whose consumers are known, and whose worker is away. */
-async function startIdle(): Promise<TestApp> {
-  const shop = await startApp({ worker: false });
-  await (await shop.startWorker())[Symbol.asyncDispose]();
-  return shop;
-}
 
 async function queueOf(client: Client, consumer: string): Promise<Queue> {
   const { body } = await client.get("/api/v1/operations/queues");

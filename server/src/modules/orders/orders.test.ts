@@ -96,7 +96,6 @@ test("a poison message in a batch of 200 dies alone: 199 orders are reserved", a
   await using shop = await startApp({ worker: false });
   const kettle = await stocked(shop, { stock: 1_000 });
   const buyer = await shop.signUp();
-  await shop.db.insertInto("subscriptions").values({ topic: "order.placed", consumer: "orders.reserve" }).execute();
   const placed = await Promise.all(Array.from({ length: 199 }, () => order(buyer, [[kettle, 1]])));
   expect(placed.every((answer) => answer.statusCode === 202)).toBe(true);
   await transact(shop.context, (trx) => publish(trx, { ...orderPlaced, check: () => undefined }, [poison]));
@@ -124,7 +123,6 @@ test("an order that can never be processed ends as rejected instead of staying p
   await using shop = await startApp({ worker: false });
   const kettle = await stocked(shop, { stock: 5 });
   const buyer = await shop.signUp();
-  await shop.db.insertInto("subscriptions").values({ topic: "order.placed", consumer: "orders.reserve" }).execute();
   const placed = await order(buyer, [[kettle, 1]]);
   await shop.db
     .updateTable("deliveries")
@@ -212,7 +210,6 @@ test("an order that is cancelled before the worker comes is not reserved", async
   await using shop = await startApp({ worker: false });
   const kettle = await stocked(shop, { stock: 5 });
   const buyer = await shop.signUp();
-  await shop.db.insertInto("subscriptions").values({ topic: "order.placed", consumer: "orders.reserve" }).execute();
   const placed = await order(buyer, [[kettle, 2]]);
   expect((await buyer.post(`/api/v2/orders/${placed.body["id"]}/cancel`)).statusCode).toBe(200);
   await using _worker = await shop.startWorker();
