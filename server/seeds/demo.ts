@@ -29,7 +29,7 @@ const CUSTOMER_ID = 3;
 const ORDERS = 12;
 /** What the first of them have become already. */
 const ENDS = ["paid", "shipped", "delivered", "cancelled", "expired"] as const;
-const RESERVED_MINUTES = 15;
+const RESERVED_SECONDS = 900;
 
 /**
  * Fills an empty database with a shop to look at: accounts, products with stock, items, and orders for the worker.
@@ -171,7 +171,7 @@ async function seedEnds(trx: Trx, ids: number[]): Promise<void> {
   if (allocations.some(({ outcome }) => outcome !== "reserved")) throw new Error("the demo's stock is too small");
   await moveOrders(
     trx,
-    steps.map((step) => ({ ...step, actor_id: null, status: "reserved", minutes: RESERVED_MINUTES })),
+    steps.map((step) => ({ ...step, actor_id: null, status: "reserved", seconds: RESERVED_SECONDS })),
   );
   for (const { end, ...step } of steps) {
     if (end === "cancelled" || end === "expired") {

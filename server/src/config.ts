@@ -43,6 +43,8 @@ const MUTANTS = [
   "journey_without_failures",
   "relay_marks_before_confirm",
   "nack_without_limit",
+  "mail_twice",
+  "expiry_races_payment",
 ] as const;
 export type Mutant = (typeof MUTANTS)[number];
 
@@ -91,7 +93,7 @@ export type Config = {
   /** the longest that one stream of an order's events lasts; clients come again */
   orderStreamSeconds: number;
   /** how long a reserved order is kept for its buyer without being paid */
-  reservationMinutes: number;
+  reservationSeconds: number;
   /** how long a spent refresh token may be sent again, by a client that lost the answer; 0: never */
   refreshGraceSeconds: number;
   /** Ed25519 private keys as a JSON array of JWKs, the signing one first; absent: generated into `dataDir` */
@@ -167,7 +169,7 @@ export function readConfig(env: Environment, root: string): Config {
     trustedProxies: read.addresses("TRUSTED_PROXIES"),
     rateLimitScale: read.integer("RATE_LIMIT_SCALE", production ? 1 : 100, 1, 1_000_000),
     leaseMs: read.integer("LEASE_MS", 30_000, 100, 3_600_000),
-    reservationMinutes: read.integer("RESERVATION_MINUTES", 15, 1, 43_200),
+    reservationSeconds: read.integer("RESERVATION_SECONDS", 900, 1, 2_592_000),
     orderStreamSeconds: read.integer("ORDER_STREAM_SECONDS", 1_800, 1, 86_400),
     refreshGraceSeconds: read.integer("REFRESH_GRACE_SECONDS", 10, 0, 60),
     signingKeys: read.secret("SIGNING_KEYS"),

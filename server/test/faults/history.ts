@@ -1,6 +1,14 @@
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 
-export type OrderStatus = "pending" | "reserved" | "rejected" | "cancelled";
+export type OrderStatus =
+  | "pending"
+  | "reserved"
+  | "rejected"
+  | "cancelled"
+  | "expired"
+  | "paid"
+  | "shipped"
+  | "delivered";
 export type Line = { product_id: number; quantity: number };
 
 /** What a client was told of an order: the fields of the wire that the checks look at. */
@@ -12,6 +20,8 @@ export type SeenOrder = {
   items: (Line & { unit_price_cents: number })[];
   reject_reason: string | null;
   shortfalls: { product_id: number; requested: number; available: number }[];
+  payment_reference: string | null;
+  tracking: string | null;
   history?: { status: OrderStatus }[];
 };
 
@@ -20,6 +30,9 @@ export type Kinds = {
   /** `key`: the Idempotency-Key; `replayed`: the answer said that it was an earlier one */
   order: { input: { user_id: number; lines: Line[]; key?: string }; output: SeenOrder & { replayed?: boolean } };
   cancel: { input: { user_id: number; order_id: number }; output: SeenOrder };
+  pay: { input: { user_id: number; order_id: number; reference: string }; output: SeenOrder };
+  ship: { input: { user_id: number; order_id: number; tracking: string }; output: SeenOrder };
+  deliver: { input: { user_id: number; order_id: number }; output: SeenOrder };
   read_order: { input: { user_id: number; order_id: number }; output: SeenOrder };
   list_orders: { input: { user_id: number }; output: { orders: SeenOrder[] } };
   read_product: { input: { product_id: number }; output: { available: number; price_cents: number } };

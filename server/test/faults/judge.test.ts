@@ -57,7 +57,7 @@ const DEFECTS: [name: string, damage: (run: Run) => void, seenBy: CheckName[]][]
   ],
   [
     "an order became reserved twice",
-    (run) => run.order(101).events.push({ status: "reserved", correlation_id: "a1" }),
+    (run) => run.order(101).events.push({ status: "reserved", correlation_id: "a1", at_ms: 0 }),
     ["unique effects", "monotonic status"],
   ],
   [
@@ -106,7 +106,7 @@ const DEFECTS: [name: string, damage: (run: Run) => void, seenBy: CheckName[]][]
   ],
   [
     "an order took a step that does not exist",
-    (run) => Object.assign(run.order(104), { events: [{ status: "rejected", correlation_id: "b6" }] }),
+    (run) => Object.assign(run.order(104), { events: [{ status: "rejected", correlation_id: "b6", at_ms: 0 }] }),
     ["monotonic status"],
   ],
   [
@@ -159,8 +159,57 @@ const DEFECTS: [name: string, damage: (run: Run) => void, seenBy: CheckName[]][]
   [
     "an order was cancelled without being asked for it",
     (run) => without(run.history, run.call("a6", "cancel")),
-    ["cancelling"],
+    ["fulfilment"],
   ],
+  ["a payment was acknowledged and forgotten", (run) => (run.order(111).payment_reference = "another"), ["fulfilment"]],
+  ["a parcel is not the one that was acknowledged", (run) => (run.order(111).tracking = null), ["fulfilment"]],
+  ["an order was paid by nobody", (run) => without(run.history, run.call("s4", "pay")), ["fulfilment"]],
+  [
+    "the same payment was refused the second time",
+    (run) => Object.assign(run.call("s7", "pay"), { outcome: "no", status: 409 }),
+    ["fulfilment"],
+  ],
+  ["a reservation ended before its time", (run) => (found(run.order(112).events.at(-1)).at_ms -= 1), ["fulfilment"]],
+  ["a reservation never ends", (run) => (run.snapshot.at_ms += 10_000), ["total queue"]],
+  [
+    "an order expired after it had been paid",
+    (run) => run.order(111).events.splice(3, 0, { status: "expired", correlation_id: "b8", at_ms: 60_000 }),
+    ["monotonic status", "mails"],
+  ],
+  [
+    "what was sent is still kept",
+    (run) => void (found(run.snapshot.reservations.find((row) => row.order_id === 111)).status = "open"),
+    ["all or nothing", "bank"],
+  ],
+  [
+    "what was sent is still on the shelf",
+    (run) => void (found(run.snapshot.levels[2]).on_hand += 2),
+    ["bank", "linearizability"],
+  ],
+  [
+    "an expired order gave back nothing",
+    (run) => {
+      const release = run.snapshot.movements.find((one) => one.order_id === 112 && one.kind === "released");
+      without(run.snapshot.movements, found(release));
+      found(run.snapshot.levels[2]).reserved += 1;
+    },
+    ["cancelling", "bank", "linearizability"],
+  ],
+  ["a buyer was told twice", (run) => run.snapshot.mails.push({ ...found(run.snapshot.mails[0]), id: 99 }), ["mails"]],
+  ["a buyer was not told", (run) => run.snapshot.mails.pop(), ["mails"]],
+  ["a mail was never sent", (run) => void (found(run.snapshot.mails[0]).is_sent = false), ["mails"]],
+  ["somebody else was told", (run) => void (found(run.snapshot.mails[0]).user_id = BERT), ["mails"]],
+  [
+    "a buyer was told what is not so",
+    (run) => run.snapshot.mails.push({ ...found(run.snapshot.mails[0]), id: 99, status: "shipped" }),
+    ["mails"],
+  ],
+  [
+    "a journey does not tell of an attempt that failed",
+    (run) => found(run.facts.journeys)[0]?.entries.pop(),
+    ["journeys"],
+  ],
+  ["a journey does not tell of a step", (run) => found(run.facts.journeys)[0]?.entries.shift(), ["journeys"]],
   [
     "a key was answered in another way the second time",
     (run) => Object.assign(run.call("b3", "order").output as object, { total_cents: 1 }),
@@ -257,6 +306,7 @@ test.each<[string, (run: Run) => void]>([
       found(late.items[0]).unit_price_cents = 60;
       late.events = late.events.map((event) => ({ ...event, correlation_id: "a8" }));
       snapshot.orders.push(late);
+      snapshot.mails.push({ id: 99, order_id: 105, status: "reserved", user_id: late.user_id, is_sent: true });
       snapshot.placed.push({ message_id: 9, order_id: 105, deliveries: 1, open: 0 });
       for (const { product_id: item_id, quantity } of late.items) {
         const movement = { item_id, kind: "reserved", on_hand_delta: 0, reserved_delta: quantity } as const;
@@ -273,7 +323,13 @@ test.each<[string, (run: Run) => void]>([
       run.call("a3", "read_order").end_ms += 40;
     },
   ],
-  ["the staff sees everybody's orders", (run) => run.facts.staff.push(BERT, ANNA)],
+  [
+    "the staff sees everybody's orders",
+    (run) => {
+      run.facts.staff.push(BERT, ANNA);
+      Object.assign(run.call("b5", "read_order"), run.call("a3", "read_order"), { id: "b5" });
+    },
+  ],
 ])("nothing is found: %s", (_, change) => {
   const run = rightRun();
   change(run);

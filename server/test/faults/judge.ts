@@ -3,9 +3,12 @@ import { checkBank } from "./checks/bank.ts";
 import { checkCancelling } from "./checks/cancelling.ts";
 import { arrange, type Check, type Facts } from "./checks/evidence.ts";
 import { checkFixedPrices } from "./checks/fixed-prices.ts";
+import { checkFulfilment } from "./checks/fulfilment.ts";
 import { checkIdempotency } from "./checks/idempotency.ts";
 import { checkIsolation } from "./checks/isolation.ts";
+import { checkJourneys } from "./checks/journeys.ts";
 import { checkLinearizability } from "./checks/linearizability.ts";
+import { checkMails } from "./checks/mails.ts";
 import { checkMonotonicStatus } from "./checks/monotonic-status.ts";
 import { checkTotalQueue } from "./checks/total-queue.ts";
 import { checkUniqueEffects } from "./checks/unique-effects.ts";
@@ -19,6 +22,9 @@ const CHECKS = {
   "monotonic status": checkMonotonicStatus,
   "all or nothing": checkAllOrNothing,
   cancelling: checkCancelling,
+  fulfilment: checkFulfilment,
+  mails: checkMails,
+  journeys: checkJourneys,
   idempotency: checkIdempotency,
   "fixed prices": checkFixedPrices,
   isolation: checkIsolation,

@@ -7,15 +7,15 @@ import type { Role } from "./slot.ts";
 import type { Strike } from "./strikes.ts";
 
 /** The check that has to notice a defect, and what brings it to light: armed faults while the load runs, and strikes. */
-export type Exposure = { by: CheckName; faults?: Partial<Record<Role, string>>; strikes?: Strike[] };
+export type Exposure = { by: CheckName; faults?: Partial<Record<Role, string>>; strikes?: Strike[]; loadMs?: number };
 
-/** What no load on PostgreSQL brings to light: a test of its own in the suite of the server catches it. */
-type SeenBySuite = "journey_without_failures" | "relay_marks_before_confirm" | "nack_without_limit";
+/** What no load on PostgreSQL brings to light. */
+type AtBrokersOnly = "relay_marks_before_confirm" | "nack_without_limit";
 
 const LOAD_MS = 3_000;
 
 /** Every defect that can be planted, with what brings it to light. */
-export const MUTANTS: Record<Exclude<Mutant, SeenBySuite>, Exposure> = {
+export const MUTANTS: Record<Exclude<Mutant, AtBrokersOnly>, Exposure> = {
   ack_before_commit: { by: "total queue", faults: { api: "transaction.before_commit=throw@10+" } },
   no_deduplication: { by: "unique effects", faults: { worker: "worker.after_claim=duplicate" } },
   dual_write: { by: "total queue", strikes: killsAt("api", "transaction.after_commit") },
@@ -26,6 +26,14 @@ export const MUTANTS: Record<Exclude<Mutant, SeenBySuite>, Exposure> = {
   price_not_fixed: { by: "fixed prices", faults: { worker: "worker.after_claim=delay:200" } },
   foreign_order_visible: { by: "isolation" },
   release_lost_on_cancel: { by: "cancelling" },
+  mail_twice: { by: "mails" },
+  // Between a look and what it decides, so that payments come in between.
+  expiry_races_payment: {
+    by: "monotonic status",
+    faults: { worker: "transaction.after_commit=delay:300" },
+    loadMs: 6_000,
+  },
+  journey_without_failures: { by: "journeys", faults: { worker: "worker.before_handled=throw@3" } },
 };
 
 function killsAt(role: Role, failpoint: string): Strike[] {
@@ -36,6 +44,6 @@ function killsAt(role: Role, failpoint: string): Strike[] {
 export async function expose(cluster: Cluster, mutant: Mutant | undefined, exposure: Exposure): Promise<MutantRun> {
   const env: Record<string, string> = mutant === undefined ? {} : { MUTANT: mutant };
   const { by: _, ...strain } = exposure;
-  const ordeal = await undergo(cluster, { seed: 1, strikes: [], ...strain, loadMs: LOAD_MS, shop: { env } });
+  const ordeal = await undergo(cluster, { seed: 1, strikes: [], loadMs: LOAD_MS, ...strain, shop: { env } });
   return { mutant: mutant ?? "(none)", ...ordeal };
 }

@@ -3,14 +3,17 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { verifyDatabase } from "#src/app.ts";
+import { until } from "#test/until.ts";
 import { carryOut, type Toll } from "./battle.ts";
 import { type Cluster, query } from "./cluster.ts";
+import type { Journey, JourneyEntry } from "./checks/evidence.ts";
 import { readHistory } from "./history.ts";
 import { type Finding, judge } from "./judge.ts";
 import { startLoad } from "./load.ts";
+import { ask, type Person } from "./people.ts";
 import { drained, type Shop, type ShopOptions, startShop } from "./shop-under-fire.ts";
 import type { Role } from "./slot.ts";
-import { readSnapshot } from "./snapshot.ts";
+import { readSnapshot, type Snapshot } from "./snapshot.ts";
 import type { Strike } from "./strikes.ts";
 
 export type Ordeal = {
@@ -39,6 +42,10 @@ export type OrdealOptions = {
 };
 
 const MS_PER_SECOND = 1_000;
+/** Short, so that orders which nobody pays expire under the load, and before it is judged. */
+const RESERVATION_SECONDS = 2;
+/** Journeys that are read: those in which something failed first. */
+const JOURNEYS = 30;
 
 /** Load and strikes on a shop of its own; then everything is drained and judged. */
 export async function undergo(cluster: Cluster, options: OrdealOptions): Promise<Ordeal> {
@@ -47,8 +54,13 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
   const file = path.join(folder, "calls.jsonl");
   let isKept = false;
   try {
-    await using shop = await startShop(cluster, { apis: 2, workers: 2, ...options.shop });
-    const load = await startLoad(shop, { seed: options.seed, file });
+    const env = { RESERVATION_SECONDS: String(RESERVATION_SECONDS), ...options.shop?.env };
+    await using shop = await startShop(cluster, { apis: 2, workers: 2, ...options.shop, env });
+    const load = await startLoad(shop, {
+      seed: options.seed,
+      file,
+      reservationMs: RESERVATION_SECONDS * MS_PER_SECOND,
+    });
     const enough = setTimeout(options.loadMs ?? 0);
     const slots = [...shop.apis, ...shop.workers];
     await Promise.all(slots.map((slot) => slot.arm(options.faults?.[slot.role] ?? "")));
@@ -59,8 +71,13 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
     await load.stop();
     const others = [...(await settle(shop)), ...(await verify(shop))];
     const history = readHistory(file);
-    const facts = { products: load.products, staff: [load.staff.id] };
-    const findings = judge(history, await readSnapshot(shop.databaseUrl), facts);
+    const snapshot = await readSnapshot(shop.databaseUrl);
+    const findings = judge(history, snapshot, {
+      products: load.products,
+      staff: load.staff.map(({ id }) => id),
+      reservation_ms: RESERVATION_SECONDS * MS_PER_SECOND,
+      journeys: await readJourneys(shop, load.staff, snapshot),
+    });
     const { orders, redeliveries } = await figures(shop);
     const unknown = history.filter((call) => call.outcome === "unknown").length;
     const seconds = Math.round((performance.now() - startedAt) / MS_PER_SECOND);
@@ -77,8 +94,28 @@ async function settle(shop: Shop): Promise<string[]> {
   const broken = [...shop.apis, ...shop.workers].flatMap(({ crashes, tail }) => {
     return crashes.length === 0 ? [] : [...crashes, ...tail];
   });
+  await expired(shop).catch((error: unknown) => broken.push(`reservations do not end: ${String(error)}`));
   await drained(shop).catch((error: unknown) => broken.push(`deliveries do not end: ${String(error)}`));
   return broken;
+}
+
+/** Resolves when no order is undecided or unpaid any more: each is decided, and then its time is over. */
+async function expired(shop: Shop): Promise<void> {
+  const text = "SELECT status, count(*)::int FROM orders WHERE status IN ('pending', 'reserved') GROUP BY status";
+  const open = () => query(shop.databaseUrl, text).catch(() => undefined);
+  await until(async () => (await open())?.length === 0, open);
+}
+
+async function readJourneys(shop: Shop, [reader]: Person[], snapshot: Snapshot): Promise<Journey[]> {
+  const ids = [...snapshot.failures, ...snapshot.orders].map(({ correlation_id }) => correlation_id);
+  const [url = ""] = shop.urls;
+  return await Promise.all(
+    [...new Set(ids)].slice(0, JOURNEYS).map(async (correlation_id) => {
+      const path = `/api/v1/operations/journeys/${encodeURIComponent(correlation_id)}`;
+      const { body } = await ask(`${url}${path}`, reader === undefined ? {} : { token: reader.token });
+      return { correlation_id, entries: (body["entries"] ?? []) as JourneyEntry[] };
+    }),
+  );
 }
 
 async function verify(shop: Shop): Promise<string[]> {

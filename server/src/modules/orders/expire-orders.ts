@@ -1,5 +1,6 @@
 import type { Context } from "#src/platform/context.ts";
 import { transact } from "#src/platform/database/transact.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import { defineSchedule } from "#src/platform/schedules/schedule.ts";
 import { newOrigin } from "#src/platform/telemetry/origin.ts";
 import { type Ending, endOrders } from "./end-orders.ts";
@@ -25,8 +26,11 @@ export const expiry = defineSchedule({
  */
 export async function expireOrders(context: Context): Promise<number> {
   return await transact(context, async (trx) => {
-    await adoptTimeless(trx, { minutes: context.config.reservationMinutes, limit: EXPIRING_BATCH });
-    const due = await lockDue(trx, EXPIRING_BATCH);
+    await adoptTimeless(trx, { seconds: context.config.reservationSeconds, limit: EXPIRING_BATCH });
+    // The defect decides by rows that another transaction held: a payment may come in between.
+    const due = isMutant("expiry_races_payment")
+      ? await transact(context, (another) => lockDue(another, EXPIRING_BATCH))
+      : await lockDue(trx, EXPIRING_BATCH);
     await endOrders(
       trx,
       due.map((order): Ending => {

@@ -7,6 +7,7 @@ import type { Move } from "./repository.ts";
 
 const MAILED = ["reserved", "rejected", "cancelled", "expired", "shipped"] as const;
 type Mailed = (typeof MAILED)[number];
+const SECONDS_PER_MINUTE = 60;
 
 const OrderMail = Strict({
   status: Choice(MAILED),
@@ -63,14 +64,14 @@ export async function mailBuyers(trx: Trx, moves: Move[]): Promise<void> {
     trx,
     told.map(({ order }) => order.user_id),
   );
-  const mails = told.flatMap(({ order, status, origin, minutes, reject_reason, carrier, tracking }) => {
+  const mails = told.flatMap(({ order, status, origin, seconds, reject_reason, carrier, tracking }) => {
     const recipient = addresses.get(order.user_id);
     if (recipient === undefined) return [];
     const params: OrderMail = {
       status,
       order_id: order.id,
       total_cents: order.total_cents,
-      ...(minutes !== undefined && { minutes }),
+      ...(seconds !== undefined && { minutes: Math.max(1, Math.floor(seconds / SECONDS_PER_MINUTE)) }),
       ...(reject_reason !== undefined && { reason: reject_reason }),
       ...(carrier !== undefined && { carrier }),
       ...(tracking !== undefined && { tracking }),

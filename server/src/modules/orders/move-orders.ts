@@ -1,5 +1,6 @@
 import type { Trx } from "#src/platform/database/database.ts";
 import { wakeAfterCommit } from "#src/platform/database/transact.ts";
+import { isMutant } from "#src/platform/faults/mutant.ts";
 import { ORDERS_MOVED } from "./events.ts";
 import { mailBuyers } from "./mails.ts";
 import { type Move, writeMoves } from "./repository.ts";
@@ -12,5 +13,6 @@ export async function moveOrders(trx: Trx, moves: Move[]): Promise<void> {
   if (moves.length === 0) return;
   await writeMoves(trx, moves);
   await mailBuyers(trx, moves);
+  if (isMutant("mail_twice")) await mailBuyers(trx, moves);
   wakeAfterCommit(trx, ORDERS_MOVED);
 }

@@ -95,7 +95,7 @@ export type Move = {
   /** what made it happen */
   origin: Origin;
   /** how long the order is kept for its buyer, for one that is reserved */
-  minutes?: number;
+  seconds?: number;
   reject_reason?: string;
   shortfalls?: unknown[];
   payment_reference?: string;
@@ -112,14 +112,14 @@ export async function writeMoves(trx: Trx, moves: Move[]): Promise<void> {
     `WITH moves AS (
        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::jsonb[], $5::bigint[], $6::text[], $7::int[],
            $8::text[], $9::text[], $10::text[])
-         AS m (id, status, reject_reason, shortfalls, actor_id, correlation_id, minutes,
+         AS m (id, status, reject_reason, shortfalls, actor_id, correlation_id, seconds,
            payment_reference, carrier, tracking)
      ), events AS (
        INSERT INTO order_events (order_id, status, actor_id, correlation_id)
        SELECT id, status, actor_id, correlation_id FROM moves
      )
      UPDATE orders o SET status = m.status, reject_reason = m.reject_reason, shortfalls = m.shortfalls,
-       expires_at = now() + make_interval(mins => m.minutes),
+       expires_at = now() + make_interval(secs => m.seconds),
        payment_reference = coalesce(m.payment_reference, o.payment_reference),
        carrier = coalesce(m.carrier, o.carrier), tracking = coalesce(m.tracking, o.tracking),
        version = o.version + 1, updated_at = now()
@@ -131,7 +131,7 @@ export async function writeMoves(trx: Trx, moves: Move[]): Promise<void> {
       moves.map(({ shortfalls }) => JSON.stringify(shortfalls ?? [])),
       moves.map(({ actor_id }) => actor_id),
       moves.map(({ correlation_id }) => correlation_id),
-      moves.map(({ minutes }) => minutes ?? null),
+      moves.map(({ seconds }) => seconds ?? null),
       moves.map(({ payment_reference }) => payment_reference ?? null),
       moves.map(({ carrier }) => carrier ?? null),
       moves.map(({ tracking }) => tracking ?? null),
@@ -217,13 +217,13 @@ export async function lockDue(trx: Trx, limit: number): Promise<LockedOrder[]> {
 }
 
 // A worker of the version before reserves without a time: it begins when the first one of this version sees the order.
-export async function adoptTimeless(trx: Trx, { minutes, limit }: { minutes: number; limit: number }): Promise<void> {
+export async function adoptTimeless(trx: Trx, { seconds, limit }: { seconds: number; limit: number }): Promise<void> {
   await named(
     trx,
     "orders_adopt_timeless",
-    `UPDATE orders SET expires_at = now() + make_interval(mins => $1) WHERE id = ANY (ARRAY(
+    `UPDATE orders SET expires_at = now() + make_interval(secs => $1) WHERE id = ANY (ARRAY(
        SELECT id FROM orders WHERE status = 'reserved' AND expires_at IS NULL LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED))`,
-    [minutes, limit],
+    [seconds, limit],
   );
 }
 

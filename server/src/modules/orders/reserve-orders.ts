@@ -40,7 +40,7 @@ export async function reserveOrders(trx: Trx, messages: Placed[], { config }: Co
     if (outcome === undefined) throw new Error(`order ${order.id} got no allocation`);
     const origin = origins.get(order.id) ?? newOrigin({ correlation_id: order.correlation_id });
     const move = { order, actor_id: null, correlation_id: order.correlation_id, origin };
-    if (outcome === "reserved") return { ...move, status: "reserved", minutes: config.reservationMinutes };
+    if (outcome === "reserved") return { ...move, status: "reserved", seconds: config.reservationSeconds };
     return { ...move, status: "rejected", reject_reason: "out_of_stock", shortfalls: outcome };
   });
   await moveOrders(trx, moves);

@@ -1,15 +1,19 @@
-import { type Check, describeLines } from "./evidence.ts";
+import { type Check, describeLines, holdingOf } from "./evidence.ts";
 
-/** An order holds all of its lines or none: while it is reserved all of them, at any other time none. */
+/** An order holds all of its lines or none, and takes all of them along or none; its status says which. */
 export const checkAllOrNothing: Check = ({ snapshot, movements }) => {
-  const open = Map.groupBy(
-    snapshot.reservations.filter((reservation) => reservation.status === "open"),
-    (reservation) => reservation.order_id,
-  );
+  const rowsOf = (status: "open" | "shipped") =>
+    Map.groupBy(
+      snapshot.reservations.filter((reservation) => reservation.status === status),
+      (reservation) => reservation.order_id,
+    );
+  const [open, shipped] = [rowsOf("open"), rowsOf("shipped")];
   const wrong = snapshot.orders.flatMap((order) => {
     const wanted = describeLines(order.items);
     const held = describeLines((open.get(order.id) ?? []).map(lineOf));
-    const due = order.status === "reserved" ? wanted : "nothing";
+    const left = describeLines((shipped.get(order.id) ?? []).map(lineOf));
+    const due = holdingOf(order) === "open" ? wanted : "nothing";
+    const gone = holdingOf(order) === "shipped" ? wanted : "nothing";
     // What was reserved before it was cancelled was all of it as well.
     const taken = describeLines(
       (movements.get(order.id) ?? [])
@@ -19,6 +23,7 @@ export const checkAllOrNothing: Check = ({ snapshot, movements }) => {
     const wasReserved = order.events.some((event) => event.status === "reserved");
     return [
       ...(held === due ? [] : [`order ${order.id} (${wanted}) is ${order.status} and holds ${held}`]),
+      ...(left === gone ? [] : [`order ${order.id} (${wanted}) is ${order.status} and took ${left} along`]),
       ...(taken === (wasReserved ? wanted : "nothing") ? [] : [`order ${order.id} (${wanted}) was given ${taken}`]),
     ];
   });

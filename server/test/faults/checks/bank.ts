@@ -1,8 +1,8 @@
-import { callsOf, type Check, type Evidence } from "./evidence.ts";
+import { callsOf, type Check, type Evidence, holdingOf } from "./evidence.ts";
 
 /**
- * No piece comes from nothing or goes nowhere: what is available and what is held add up to what was put in; nothing was
- * ever negative, at no step of the ledger and in no client's eyes.
+ * No piece comes from nothing or goes nowhere: what is available, what is held and what was sent add up to what was put
+ * in; nothing was ever negative, at no step of the ledger and in no client's eyes.
  */
 export const checkBank: Check = (evidence) => [
   ...unbalanced(evidence),
@@ -13,12 +13,15 @@ export const checkBank: Check = (evidence) => [
 
 function unbalanced({ facts, snapshot }: Evidence): string[] {
   const levels = new Map(snapshot.levels.map((level) => [level.item_id, level]));
-  const put = sums(snapshot.movements.map((movement) => [movement.item_id, movement.on_hand_delta]));
-  const held = sums(
-    snapshot.orders
-      .filter((order) => order.status === "reserved")
-      .flatMap((order) => order.items.map((line): [number, number] => [line.product_id, line.quantity])),
-  );
+  const adjusted = snapshot.movements.filter((movement) => movement.kind === "adjusted");
+  const put = sums(adjusted.map((movement) => [movement.item_id, movement.on_hand_delta]));
+  const piecesOf = (holding: "open" | "shipped") =>
+    sums(
+      snapshot.orders
+        .filter((order) => holdingOf(order) === holding)
+        .flatMap((order) => order.items.map((line): [number, number] => [line.product_id, line.quantity])),
+    );
+  const [held, sent] = [piecesOf("open"), piecesOf("shipped")];
   const open = sums(
     snapshot.reservations
       .filter((reservation) => reservation.status === "open")
@@ -27,13 +30,16 @@ function unbalanced({ facts, snapshot }: Evidence): string[] {
   return facts.products.flatMap(({ id }) => {
     const level = levels.get(id);
     if (level === undefined) return [`product ${id} has no stock level`];
-    const [inStock, ordered, reserved] = [put.get(id) ?? 0, held.get(id) ?? 0, open.get(id) ?? 0];
+    const inStock = (put.get(id) ?? 0) - (sent.get(id) ?? 0);
+    const [ordered, reserved] = [held.get(id) ?? 0, open.get(id) ?? 0];
     const available = level.on_hand - level.reserved;
     return [
       ...(available + ordered === inStock
         ? []
         : [`product ${id}: ${available} available and ${ordered} held by orders, of ${inStock}`]),
-      ...(level.on_hand === inStock ? [] : [`product ${id}: ${level.on_hand} on hand, ${inStock} were put in`]),
+      ...(level.on_hand === inStock
+        ? []
+        : [`product ${id}: ${level.on_hand} on hand, ${inStock} were put in and not sent`]),
       ...(level.reserved === reserved
         ? []
         : [`product ${id}: ${level.reserved} reserved, reservations of ${reserved}`]),

@@ -1,8 +1,43 @@
-import type { Call, CallOf, Kind, Line, SeenOrder } from "../history.ts";
+import type { Call, CallOf, Kind, Line, OrderStatus, SeenOrder } from "../history.ts";
 import type { Movement, Snapshot, StoredOrder } from "../snapshot.ts";
 
 /** What was so before the load began: what each product had in stock and cost, and who may see the orders of others. */
-export type Facts = { products: { id: number; stock: number; price_cents: number }[]; staff: number[] };
+export type Facts = {
+  products: { id: number; stock: number; price_cents: number }[];
+  staff: number[];
+  /** how long an order is kept for its buyer; absent: longer than the run */
+  reservation_ms?: number;
+  /** what the staff is told of journeys when all is over */
+  journeys?: Journey[];
+};
+
+/** What `GET /operations/journeys/{correlation_id}` tells. */
+export type Journey = { correlation_id: string; entries: JourneyEntry[] };
+export type JourneyEntry = { kind: string; what: string; details: Record<string, unknown> };
+
+/** What an order has of the stock: pieces that are kept for it, pieces that have left with it, or none. */
+const HOLDS: Partial<Record<OrderStatus, "open" | "shipped">> = {
+  reserved: "open",
+  paid: "open",
+  shipped: "shipped",
+  delivered: "shipped",
+};
+
+export function holdingOf({ status }: { status: OrderStatus }): "open" | "shipped" | "nothing" {
+  return HOLDS[status] ?? "nothing";
+}
+
+const CHANGES = new Set<Kind>(["cancel", "pay", "ship", "deliver"]);
+export type Change = CallOf<"cancel"> | CallOf<"pay"> | CallOf<"ship"> | CallOf<"deliver">;
+
+function isChange(call: Call): call is Change {
+  return CHANGES.has(call.kind);
+}
+
+/** Calls that take an order a step further. */
+export function changesOf(history: Call[]): Change[] {
+  return history.filter(isChange);
+}
 
 /** A client's look at an order. */
 export type Sight = { call: Call; order: SeenOrder };
@@ -57,5 +92,6 @@ function sightsOf(call: Call): Sight[] {
   if (call.outcome !== "ok") return [];
   if (call.kind === "list_orders") return call.output.orders.map((order) => ({ call, order }));
   if (call.kind === "order") return call.output.replayed === true ? [] : [{ call, order: call.output }];
-  return call.kind === "cancel" || call.kind === "read_order" ? [{ call, order: call.output }] : [];
+  if (call.kind === "read_order") return [{ call, order: call.output }];
+  return isChange(call) && call.outcome === "ok" ? [{ call, order: call.output }] : [];
 }

@@ -49,7 +49,7 @@ function indexed(steps: NamedStep[]): Step[] {
 function decisionOf(evidence: Evidence, order: StoredOrder): NamedStep[] {
   const start = evidence.byId.get(order.correlation_id)?.start_ms ?? -Infinity;
   const decided = { start, end: firstSeen(evidence, order.id, (seen) => seen.status !== "pending") };
-  const cancelled = order.events.find((event) => event.status === "cancelled");
+  const ended = order.events.find((event) => event.status === "cancelled" || event.status === "expired");
   const wasReserved = order.events.some((event) => event.status === "reserved");
   const label = `order ${order.id}`;
   if (order.status === "rejected") {
@@ -65,13 +65,14 @@ function decisionOf(evidence: Evidence, order: StoredOrder): NamedStep[] {
     const what = { delta: -quantity, min: quantity, max: Infinity };
     return { label: `${label} takes ${quantity}`, name, product_id, ...what, ...decided, hint };
   });
-  if (cancelled === undefined) return taken;
-  const since = evidence.byId.get(cancelled.correlation_id)?.start_ms ?? start;
-  const ended = { start: since, end: firstSeen(evidence, order.id, (seen) => seen.status === "cancelled") };
+  if (ended === undefined) return taken;
+  // Nobody asks for an expiry: it bears the order's own id.
+  const since = evidence.byId.get(ended.correlation_id)?.start_ms ?? start;
+  const when = { start: since, end: firstSeen(evidence, order.id, (seen) => seen.status === ended.status) };
   const given = order.items.map(({ product_id, quantity }): NamedStep => {
     const waitsFor = `${order.id} takes ${product_id}`;
     const hint = hintOf(evidence, order.id, product_id, "released");
-    return { label: `${label} gives back ${quantity}`, waitsFor, product_id, delta: quantity, ...ANY, ...ended, hint };
+    return { label: `${label} gives back ${quantity}`, waitsFor, product_id, delta: quantity, ...ANY, ...when, hint };
   });
   return [...taken, ...given];
 }

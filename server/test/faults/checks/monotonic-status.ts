@@ -5,9 +5,13 @@ import { type Check, describeOutput, type Evidence, type Sight } from "./evidenc
 /** The steps that an order may take, as the contract has them. */
 const NEXT: Record<OrderStatus, OrderStatus[]> = {
   pending: ["reserved", "rejected", "cancelled"],
-  reserved: ["cancelled"],
+  reserved: ["paid", "cancelled", "expired"],
   rejected: [],
   cancelled: [],
+  expired: [],
+  paid: ["shipped", "cancelled"],
+  shipped: ["delivered"],
+  delivered: [],
 };
 
 /** Orders only go forward, by allowed steps: in every client's eyes, across all clients, and in their own history. */

@@ -1,6 +1,9 @@
-import { callsOf, type Check, describeLines, describeOutput, type Evidence } from "./evidence.ts";
+import type { StoredOrder } from "../snapshot.ts";
+import { callsOf, changesOf, type Check, describeLines, describeOutput, type Evidence } from "./evidence.ts";
 
 const NOT_FOUND = 404;
+/** After the end of a reservation, until a worker has to have seen it. */
+const GRACE_MS = 5_000;
 
 /**
  * What was acknowledged is there and has ended, nothing is there that nobody asked for, and no event is without its
@@ -24,19 +27,19 @@ function lost({ history, stored }: Evidence): string[] {
   });
 }
 
-/** An order that its own buyer could not find after it had been acknowledged. */
-function vanished({ history, stored }: Evidence): string[] {
+/** An order that its own buyer, or the staff, could not find after it had been acknowledged. */
+function vanished({ history, stored, facts }: Evidence): string[] {
   const acknowledged = new Map<number, number>();
   for (const call of callsOf(history, "order")) {
     if (call.outcome !== "ok") continue;
     const { id } = call.output;
     acknowledged.set(id, Math.min(call.end_ms, acknowledged.get(id) ?? Infinity));
   }
-  return [...callsOf(history, "read_order"), ...callsOf(history, "cancel")].flatMap((call) => {
+  return [...callsOf(history, "read_order"), ...changesOf(history)].flatMap((call) => {
     const { order_id, user_id } = call.input;
     if (call.outcome !== "no" || call.status !== NOT_FOUND) return [];
-    const isOwn = stored.get(order_id)?.user_id === user_id;
-    if (!isOwn || call.start_ms < (acknowledged.get(order_id) ?? Infinity)) return [];
+    const mayFind = stored.get(order_id)?.user_id === user_id || facts.staff.includes(user_id);
+    if (!mayFind || call.start_ms < (acknowledged.get(order_id) ?? Infinity)) return [];
     return [`order ${order_id} was acknowledged, and ${describeOutput(call)} did not find it`];
   });
 }
@@ -55,8 +58,12 @@ function fromNowhere({ snapshot, byId }: Evidence): string[] {
   });
 }
 
-function unended({ snapshot }: Evidence): string[] {
-  return snapshot.orders.flatMap((order) => (order.status === "pending" ? [`order ${order.id} is still pending`] : []));
+/** What is neither decided nor, long after its time, paid or ended has been forgotten. */
+function unended({ snapshot, facts }: Evidence): string[] {
+  const latest_ms = snapshot.at_ms - (facts.reservation_ms ?? Infinity) - GRACE_MS;
+  const isForgotten = ({ status, events }: StoredOrder) =>
+    status === "pending" || (status === "reserved" && (events.at(-1)?.at_ms ?? 0) < latest_ms);
+  return snapshot.orders.filter(isForgotten).map((order) => `order ${order.id} is still ${order.status}`);
 }
 
 function unpublished({ snapshot, stored }: Evidence): string[] {
