@@ -111,8 +111,8 @@ async function readJourneys(shop: Shop, [reader]: Person[], snapshot: Snapshot):
   const [url = ""] = shop.urls;
   return await Promise.all(
     [...new Set(ids)].slice(0, JOURNEYS).map(async (correlation_id) => {
-      const path = `/api/v1/operations/journeys/${encodeURIComponent(correlation_id)}`;
-      const { body } = await ask(`${url}${path}`, reader === undefined ? {} : { token: reader.token });
+      const route = `/api/v1/operations/journeys/${encodeURIComponent(correlation_id)}`;
+      const { body } = await ask(`${url}${route}`, reader === undefined ? {} : { token: reader.token });
       return { correlation_id, entries: (body["entries"] ?? []) as JourneyEntry[] };
     }),
   );

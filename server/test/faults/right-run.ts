@@ -54,7 +54,7 @@ function writtenOrders(): StoredOrder[] {
   const written = (id: number, order: { user_id: number; calls: string[]; steps: OrderStatus[]; lines: Written[] }) => {
     const { user_id, calls, steps } = order;
     // The first call places the order, and the others are those that each of its later steps was asked for by.
-    const asked = [...calls.slice(1)];
+    const asked = calls.slice(1);
     const items = order.lines.map(([product_id, quantity, unit_price_cents]) => {
       return { product_id, quantity, unit_price_cents };
     });
@@ -240,4 +240,8 @@ export function exchangeTimes(run: Run, one: string, other: string): void {
   const times = { start_ms: first.start_ms, end_ms: first.end_ms };
   Object.assign(first, { start_ms: second.start_ms, end_ms: second.end_ms });
   Object.assign(second, times);
+}
+
+export function without<T>(list: T[], value: T): void {
+  list.splice(list.indexOf(value), 1);
 }
