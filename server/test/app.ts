@@ -2,6 +2,7 @@ import { tmpdir } from "node:os";
 import type pg from "pg";
 import type { InjectOptions, LightMyRequestResponse } from "fastify";
 import { buildApi, startWorker } from "#src/app.ts";
+import { schedules } from "#src/composition.ts";
 import { readConfig } from "#src/config.ts";
 import { insertUser, updateUser } from "#src/modules/identity/accounts/user-repository.ts";
 import { insertSession } from "#src/modules/identity/sessions/session-repository.ts";
@@ -71,6 +72,8 @@ export async function startApp(options: { worker?: boolean; env?: Environment } 
     /** Statements that the API has sent so far, inside of transactions too, BEGIN and COMMIT included, NOTIFY not. */
     statements,
     drained: () => drained(context.db),
+    /** Does what workers do at the times of this schedule, now. */
+    runSchedule: (name: string) => runSchedule(context, name),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -127,6 +130,12 @@ export function clientOf(app: App, id: number, own: Record<string, string>): Cli
     patch: send("PATCH"),
     delete: send("DELETE"),
   };
+}
+
+async function runSchedule(context: Context, name: string): Promise<void> {
+  const schedule = schedules.find((one) => one.name === name);
+  if (schedule === undefined) throw new Error(`there is no schedule ${name}`);
+  await schedule.run(context, { moment: new Date(), stopping: new AbortController().signal });
 }
 
 /** Resolves when no delivery is open; rejects after the deadline and lists what is left. */
