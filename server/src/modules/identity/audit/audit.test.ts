@@ -68,6 +68,23 @@ test("the hash of an address is under a key of its account: the same there, anot
   expect(nobodys).toBeNull();
 });
 
+test("who is signed in and tries another name leaves an address under the own key, which goes with the own account", async () => {
+  await using shop = await startApp({ worker: false });
+  const [one, two] = [await shop.signUp(), await shop.signUp()];
+  await one.post("/api/v1/users/login", { email: two.email, password: "wrong password" });
+  const { audit_key } = await shop.db
+    .selectFrom("users")
+    .select("audit_key")
+    .where("id", "=", one.id)
+    .executeTakeFirstOrThrow();
+  const address_hmac = createHmac("sha256", audit_key ?? "")
+    .update("127.0.0.1")
+    .digest();
+  expect(await everyRow(shop)).toMatchObject([
+    { action: "login.failed", actor_id: one.id, user_id: two.id, address_hmac },
+  ]);
+});
+
 // case 84, ASVS 16.4.1
 test("nothing but ids and words gets into the log, by the code and by the table itself", async () => {
   await using shop = await startApp({ worker: false });

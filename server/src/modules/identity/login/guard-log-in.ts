@@ -30,13 +30,11 @@ export function guardLogIn(context: Context, { byAccount, byAddress }: FailedLog
     const details = action === "login.throttled" ? { limit } : {};
     // As many statements for a name that nobody has as for one that somebody has: the time must not tell them apart.
     const subject = account === null ? undefined : await findSubject(context.db, account);
+    const caller = callerOf(request);
+    // Of who is signed in, the address is under a key of that account: it goes with it, and not with the one tried on.
+    const known = subject === undefined ? null : (subject.audit_key ?? undefined);
     const entry = { action, user_id: subject?.id ?? null, details };
-    await recordAudit(
-      context.db,
-      callerOf(request),
-      entry,
-      subject === undefined ? null : (subject.audit_key ?? undefined),
-    );
+    await recordAudit(context.db, caller, entry, caller.user_id === null ? known : undefined);
   }
 
   const guarded: Guard = async ({ request, reply }, email, attempt) => {
