@@ -25,7 +25,7 @@ export async function closeSession(context: Context, caller: Caller, leaving: Le
 }
 
 /**
- * Closes every session of whoever asks. With the tokens of a closed session, or a refresh token that is spent, it is
+ * Closes every session of whoever asks. With the tokens of a closed session, or a refresh token that is spent or too old, it is
  * refused, unless nothing is left to close: whoever found a lost device or an old cookie could otherwise throw its owner
  * out everywhere.
  * @returns false when it is refused, or neither token is one of ours

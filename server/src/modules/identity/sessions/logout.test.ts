@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { expect, test } from "vitest";
 import type { Db } from "#src/platform/database/database.ts";
 import { startApp } from "#test/app.ts";
@@ -91,6 +92,22 @@ test("a refresh token that is spent ends no other session", async () => {
   const answer = await shop.anonymous.post("/api/v1/auth/logout-all", undefined, byCookie(phone));
   expect(answer.statusCode).toBe(401);
   expect(await statusOf(shop, laptop.access)).toBe(200);
+});
+
+test("a refresh token that is too old ends no other session; once nothing is left to end, it is no mistake", async () => {
+  await using shop = await startApp({ worker: false });
+  const phone = await logInAnew(shop, "ann@example.com");
+  await shop.db
+    .updateTable("refresh_tokens")
+    .set({ expires_at: sql`now() - interval '1 second'` })
+    .execute();
+  const laptop = pairOf(await logIn(shop, "ann@example.com"));
+  const leaveAll = async () =>
+    (await shop.anonymous.post("/api/v1/auth/logout-all", undefined, byCookie(phone))).statusCode;
+  expect(await leaveAll()).toBe(401);
+  expect(await statusOf(shop, laptop.access)).toBe(200);
+  await shop.anonymous.post("/api/v1/auth/logout", undefined, byToken(laptop));
+  expect(await leaveAll()).toBe(204);
 });
 
 // case 74

@@ -95,7 +95,7 @@ export async function rotateToken(
   return row.seconds;
 }
 
-/** `mine`: live, and whoever asks holds what its owner holds now: a pass of it, or the refresh token that is not spent. */
+/** `mine`: live, and whoever asks holds what its owner holds now: a pass of it, or a refresh token that is still good. */
 export type KnownSession = { id: string; user_id: number; mine: boolean };
 
 /** The sessions that an access token and a refresh token belong to, whether they still live or not, by id. */
@@ -104,25 +104,17 @@ export async function findSessions(
   by: { session_id: string | undefined; hash: Buffer | undefined },
 ): Promise<KnownSession[]> {
   const text = `SELECT id, user_id, revoked_at IS NULL AND expires_at > now() AND (id = $1 OR EXISTS (
-      SELECT FROM refresh_tokens WHERE hash = $2 AND spent_at IS NULL)) AS mine FROM sessions
+      SELECT FROM refresh_tokens WHERE hash = $2 AND spent_at IS NULL AND expires_at > now())) AS mine FROM sessions
     WHERE id = $1 OR id = (SELECT session_id FROM refresh_tokens WHERE hash = $2) ORDER BY id`;
   return await named<KnownSession>(trx, "sessions_find", text, [by.session_id ?? null, by.hash ?? null]);
 }
 
 export async function hasLiveSession(trx: Trx, user_id: number): Promise<boolean> {
-  const row = await trx
-    .selectFrom("sessions")
-    .select("id")
-    .where("user_id", "=", user_id)
-    .where("revoked_at", "is", null)
-    .where("expires_at", ">", sql<string>`now()`)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
+  return (await selectSessions(trx, user_id).limit(1).executeTakeFirst()) !== undefined;
 }
 
 /** Live sessions of an account as their owner sees them; each ends with its newest refresh token, or by itself. */
-export function selectSessions(db: Db, user_id: number) {
+export function selectSessions(db: DbOrTrx, user_id: number) {
   const end = sql<string>`coalesce((SELECT max(t.expires_at) FROM refresh_tokens t WHERE t.session_id = sessions.id),
     sessions.expires_at)`;
   return db
