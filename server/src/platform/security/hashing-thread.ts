@@ -25,12 +25,12 @@ if (process.platform === "linux") setPriority(0, NICENESS);
 
 parentPort?.on("message", (task: HashingTask) => parentPort?.postMessage(run(task)));
 
-function run({ id, password, stored }: HashingTask): HashingResult {
+function run({ password, stored }: HashingTask): HashingResult {
   try {
-    if (stored === undefined) return { id, hash: hashSync(password.normalize("NFKC"), ARGON2) };
-    return { id, ...verify(stored, password) };
+    if (stored === undefined) return { hash: hashSync(password.normalize("NFKC"), ARGON2) };
+    return verify(stored, password);
   } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
+    return { error: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -16,9 +16,9 @@ export type Passwords = {
 };
 
 /** `stored`: what to compare with, null for a name that nobody has; undefined: make a hash. */
-export type HashingTask = { id: number; password: string; stored: string | null | undefined };
-type Done = { hash: string } | { matches: boolean; isOutdated: boolean } | { error: string };
-export type HashingResult = { id: number } & Done;
+export type HashingTask = { password: string; stored: string | null | undefined };
+export type HashingResult = { hash: string } | { matches: boolean; isOutdated: boolean } | { error: string };
+type Waiting = { task: HashingTask; resolve(result: HashingResult): void; reject(error: unknown): void };
 
 /** About 100 hashes a second and thread: whoever waits longer than 2 s is better told to come again. */
 const MAX_WAITING = 200;
@@ -31,28 +31,24 @@ export const hashingBusy = problem("auth.busy", 503, "Too many people are loggin
  * and everybody else's requests with them. One core is left to them.
  */
 export function createPasswords(threads = Math.max(1, availableParallelism() - 1)): Passwords {
-  const waiting = new Map<number, { resolve(result: HashingResult): void; reject(error: unknown): void }>();
+  const queue: Waiting[] = [];
   const idle: Worker[] = [];
-  const queue: HashingTask[] = [];
   const all = new Set<Worker>();
-  let nextId = 1;
+  const busy = new Map<Worker, Waiting>();
 
   function startThread(): Worker {
     const thread = new Worker(new URL("./hashing-thread.ts", import.meta.url), { name: "hashing" });
     thread.on("message", (result: HashingResult) => {
-      waiting.get(result.id)?.resolve(result);
-      waiting.delete(result.id);
+      busy.get(thread)?.resolve(result);
+      busy.delete(thread);
       thread.unref();
       idle.push(thread);
       next();
     });
     thread.on("error", (error) => {
+      busy.get(thread)?.reject(error);
+      busy.delete(thread);
       all.delete(thread);
-      for (const [id, one] of waiting) {
-        if (queue.some((task) => task.id === id)) continue;
-        waiting.delete(id);
-        one.reject(error);
-      }
       next();
     });
     all.add(thread);
@@ -62,21 +58,21 @@ export function createPasswords(threads = Math.max(1, availableParallelism() - 1
   function next(): void {
     while (queue.length > 0) {
       const thread = idle.pop() ?? (all.size < threads ? startThread() : undefined);
-      const task = thread && queue.shift();
-      if (task === undefined) return;
+      const first = thread && queue.shift();
+      if (thread === undefined || first === undefined) return;
+      busy.set(thread, first);
       // Counted as a reason to stay alive only while it works: an idle thread must not keep a command from ending.
-      thread?.ref();
-      thread?.postMessage(task);
+      thread.ref();
+      thread.postMessage(first.task);
     }
   }
 
-  async function run(password: string, stored: string | null | undefined): Promise<Done> {
+  async function run(password: string, stored: string | null | undefined): Promise<HashingResult> {
     if (queue.length >= MAX_WAITING) throw hashingBusy({ headers: { "retry-after": String(RETRY_AFTER_SECONDS) } });
-    const id = nextId++;
-    const done = new Promise<HashingResult>((resolve, reject) => waiting.set(id, { resolve, reject }));
-    queue.push({ id, password, stored });
+    const { promise, resolve, reject } = Promise.withResolvers<HashingResult>();
+    queue.push({ task: { password, stored }, resolve, reject });
     next();
-    return await done;
+    return await promise;
   }
 
   async function examine(hash: string | undefined, password: string) {
