@@ -41,17 +41,20 @@ export async function findCredentials(db: Db, email: string) {
 /**
  * Holds an account until the transaction ends, if it may still log in with the password that was verified: a login that
  * overtakes a change of the password would otherwise leave a session that the change should have ended.
+ * @returns its key for the audit log, undefined when it may not
  */
-export async function lockLogin(trx: Trx, account: { id: number; password_hash: string }): Promise<boolean> {
-  const row = await trx
+export async function lockLogin(
+  trx: Trx,
+  account: { id: number; password_hash: string },
+): Promise<{ audit_key: Buffer | null } | undefined> {
+  return await trx
     .selectFrom("users")
-    .select("id")
+    .select("audit_key")
     .where("id", "=", account.id)
     .where("password_hash", "=", account.password_hash)
     .where("status", "=", "active")
     .forNoKeyUpdate()
     .executeTakeFirst();
-  return row !== undefined;
 }
 
 /** Holds the row until the transaction ends, so that the version that was compared is the one that is changed. */

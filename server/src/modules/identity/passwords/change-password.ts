@@ -23,7 +23,7 @@ export async function changePassword(
   const { id: user_id, session_id } = user;
   const account = await findPassword(context.db, user_id);
   const to = acceptPassword(input.new_password, "new_password", account?.email);
-  const matches = await context.passwords.verify(account?.password_hash, input.current_password.normalize("NFKC"));
+  const matches = await context.passwords.verify(account?.password_hash, input.current_password);
   if (account === undefined || !matches) throw wrongPassword();
   const { email: recipient, password_hash } = account;
   const hashes = { from: password_hash, to: await context.passwords.hash(to) };

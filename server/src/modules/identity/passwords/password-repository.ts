@@ -75,13 +75,14 @@ export async function exchangePassword(trx: Trx, id: number, hashes: { from: str
   return exchanged !== undefined;
 }
 
-/** Notes that who has the account reads mails to its address. @returns false when that was known */
+/** Notes that who has the account reads mails to its address. @returns false when that was known, or the account may not act any more */
 export async function markVerified(trx: Trx, id: number): Promise<boolean> {
   const verified = await trx
     .updateTable("users")
     .set({ email_verified_at: sql`now()`, version: sql`version + 1`, updated_at: sql`now()` })
     .where("id", "=", id)
     .where("email_verified_at", "is", null)
+    .where("status", "=", "active")
     .returning("id")
     .executeTakeFirst();
   return verified !== undefined;

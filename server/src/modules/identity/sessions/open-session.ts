@@ -2,7 +2,8 @@ import type { Trx } from "#src/platform/database/database.ts";
 import { type Caller, recordAudit } from "#src/modules/identity/audit/audit.ts";
 import { endSessions } from "./close-session.ts";
 import type { RefreshCookie } from "./refresh-cookie.ts";
-import { firstToken, hashOf, hashOfSent } from "./refresh-token.ts";
+import { hashOf } from "#src/platform/security/one-time-token.ts";
+import { firstToken, hashOfSent } from "./refresh-token.ts";
 import { lockLogin } from "#src/modules/identity/accounts/user-repository.ts";
 import { findSessions, insertFirstToken, insertSession, SESSION_DAYS } from "./session-repository.ts";
 
@@ -21,7 +22,8 @@ export async function openSession(
   account: { id: number; password_hash: string },
   replaced: string | undefined,
 ): Promise<OpenedSession | undefined> {
-  if (!(await lockLogin(trx, account))) return undefined;
+  const locked = await lockLogin(trx, account);
+  if (locked === undefined) return undefined;
   const signedIn = { ...caller, user_id: account.id };
   const hash = hashOfSent(replaced);
   const old = hash === undefined ? [] : await findSessions(trx, { session_id: undefined, hash });
@@ -30,6 +32,7 @@ export async function openSession(
   const session_id = await insertSession(trx, { user_id: account.id, user_agent, address, days: SESSION_DAYS });
   const token = firstToken();
   const seconds = await insertFirstToken(trx, { session_id, hash: hashOf(token) });
-  await recordAudit(trx, signedIn, { action: "login.succeeded", user_id: account.id, details: { session_id } });
+  const entry = { action: "login.succeeded", user_id: account.id, details: { session_id } } as const;
+  await recordAudit(trx, signedIn, entry, locked.audit_key ?? undefined);
   return { session_id, cookie: { token, seconds }, closed };
 }

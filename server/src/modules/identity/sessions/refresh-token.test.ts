@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { firstToken, hashOf, hashOfSent, judge, successorOf, type TokenState } from "./refresh-token.ts";
+import { hashOf } from "#src/platform/security/one-time-token.ts";
+import { firstToken, hashOfSent, judge, successorOf, type TokenState } from "./refresh-token.ts";
 
 const FRESH: TokenState = { session_live: true, expired: false, spent: false, in_grace: false, successor_spent: true };
 const SPENT: TokenState = { ...FRESH, spent: true, in_grace: true, successor_spent: false };

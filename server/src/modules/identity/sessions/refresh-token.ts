@@ -1,4 +1,5 @@
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { hashOf } from "#src/platform/security/one-time-token.ts";
 
 const TOKEN_BYTES = 32;
 // 32 bytes as base64url, without padding.
@@ -15,11 +16,6 @@ export function firstToken(): string {
  */
 export function successorOf(secret: string, parent: string): string {
   return createHmac("sha256", secret).update(`refresh-token ${parent}`).digest("base64url");
-}
-
-/** What is stored of a token. Tokens are random, so one round of SHA-256 is enough. */
-export function hashOf(token: string): Buffer {
-  return createHash("sha256").update(token).digest();
 }
 
 /** The hash of what a client sent; undefined for what can't be a token of ours. */
