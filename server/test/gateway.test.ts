@@ -23,9 +23,9 @@ test.skipIf(!hasNginx)(
       const answered = statusesIn(await exchange(gateway.port, bytes + LAST)).length;
       // They share nginx's connections to the server with whatever the attack has left there.
       const victims = Array.from({ length: VICTIMS }, (_, nth) => `victim-${nth}`);
-      const answers = await Promise.all(victims.map((id) => exchange(gateway.port, requestOf(id))));
-      expect([name, answers.map(correlationIn)]).toEqual([name, victims]);
-      expect([name, answers.map((answer) => statusesIn(answer))]).toEqual([name, victims.map(() => [200])]);
+      const received = await Promise.all(victims.map((id) => exchange(gateway.port, requestOf(id))));
+      expect([name, received.map(correlationIn)]).toEqual([name, victims]);
+      expect([name, received.map((answer) => statusesIn(answer))]).toEqual([name, victims.map(() => [200])]);
       const seen = () => edge.lines.slice(from).filter((line) => line["status"] !== undefined);
       await until(() => victims.every((id) => seen().some((line) => line["correlation_id"] === id)));
       // Each answer is one request that nginx has read; behind it there must not be one more.
