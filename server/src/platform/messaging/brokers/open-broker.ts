@@ -14,7 +14,17 @@ export type BrokerOptions = {
  * @returns undefined on PostgreSQL, which needs none
  */
 export async function openBroker(options: BrokerOptions): Promise<Broker | undefined> {
-  const { config } = options;
+  const { config, log } = options;
+  const { leaseMs } = config;
   if (config.messaging === "postgres") return undefined;
+  if (config.messaging === "redis" && config.redisUrl !== undefined) {
+    const { openRedisBroker } = await import("./redis.ts");
+    return openRedisBroker({ url: config.redisUrl, log, leaseMs });
+  }
+  if (config.messaging === "sqs" && config.awsRegion !== undefined) {
+    const { openSqsBroker } = await import("./sqs.ts");
+    const { sqsEndpoint: endpoint, awsRegion: region, sqsQueuePrefix: queuePrefix } = config;
+    return openSqsBroker({ endpoint, region, queuePrefix, log, leaseMs });
+  }
   throw new Error(`MESSAGING=${config.messaging} is not there yet`);
 }

@@ -11,6 +11,7 @@ import { createLog } from "#src/platform/telemetry/log.ts";
 import { type BrokerServer, describeBroker, ids, opened, parcels } from "#test/broker.contract.ts";
 import { ELASTICMQ_HOME, startElasticMq } from "#test/elasticmq-server.ts";
 import { wanting } from "#test/search-engine.ts";
+import { startMischief } from "#test/sqs-mischief.ts";
 import { until } from "#test/until.ts";
 import { openSqsBroker, queueNameOf } from "./sqs.ts";
 
@@ -28,10 +29,10 @@ describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
   afterAll(() => elasticMq?.[Symbol.asyncDispose]());
 
   // One server for all tests, with names of its own for each.
-  async function startServer(): Promise<BrokerServer & { prefix: string }> {
+  async function startServer(endpoint = elasticMq.url): Promise<BrokerServer & { prefix: string }> {
     const prefix = `test-${randomUUID()}`;
     const log = createLog({ logLevel: "silent", process: "test" });
-    const options = { endpoint: elasticMq.url, region: "eu-central-1", queuePrefix: prefix, log, leaseMs: LEASE_MS };
+    const options = { endpoint, region: "eu-central-1", queuePrefix: prefix, log, leaseMs: LEASE_MS };
     return {
       prefix,
       leaseMs: LEASE_MS,
@@ -42,7 +43,7 @@ describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
     };
   }
 
-  describeBroker("SQS", startServer);
+  describeBroker("SQS", () => startServer());
 
   test("a queue hides for a lease what it has handed out, and has a dead-letter queue behind it", async () => {
     await using stack = new AsyncDisposableStack();
@@ -85,6 +86,22 @@ describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
     hung.resolve();
     await until(async () => (await countOf(client, server.prefix)) === 0);
     expect((await client.send(new ReceiveMessageCommand({ QueueUrl }))).Messages ?? []).toEqual([]);
+  });
+
+  test("batches taken in part, receipts that have expired, and parcels that come again in any order lose nothing", async () => {
+    await using stack = new AsyncDisposableStack();
+    const mischief = stack.use(await startMischief(elasticMq.url));
+    const server = stack.use(await startServer(mischief.url));
+    const broker = await opened(stack, server);
+    const sent = parcels(200, CONSUMER);
+    await broker.publish(sent);
+    const got = new Set<number>();
+    broker.consume(CONSUMER, { batch: 200 }, async (batch) => ids(batch).forEach((id) => got.add(id)));
+    await until(() => got.size === sent.length);
+    expect([...got].toSorted()).toEqual(ids(sent).toSorted());
+    await until(() => mischief.counts.expired > 0);
+    expect(mischief.counts.refused).toBeGreaterThan(0);
+    expect(mischief.counts.repeated).toBeGreaterThan(0);
   });
 
   function connect(stack: AsyncDisposableStack): SQSClient {
