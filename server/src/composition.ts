@@ -12,6 +12,7 @@ import type { Context, Module } from "./platform/context.ts";
 import { idempotencyData } from "./platform/database/idempotency.ts";
 import { createDatabase } from "./platform/database/database.ts";
 import { createPool } from "./platform/database/pool.ts";
+import type { Sweep } from "./platform/database/sweep.ts";
 import { registerPoolGauges } from "./platform/database/pool-metrics.ts";
 import { createReadiness } from "./platform/database/readiness.ts";
 import { armFaults } from "./platform/faults/failpoint.ts";
@@ -44,9 +45,14 @@ export const invariants = [...modules.flatMap((module) => module.checks), ...mes
 const personalData = [...modules.flatMap((module) => module.personalData), mailData, idempotencyData];
 const journeys = [messagingJourney, mailJourney, ...modules.flatMap((module) => module.journey ?? [])];
 export const subscriptions = [mailSending, ...modules.flatMap((module) => module.subscriptions)];
-const sweeps = [...messagingSweeps, ...mailSweeps, ...counterSweeps, ...modules.flatMap((module) => module.sweeps)];
+const sweepsOf = ({ messaging }: Config): Sweep[] => [
+  ...messagingSweeps(messaging),
+  ...mailSweeps,
+  ...counterSweeps,
+  ...modules.flatMap((module) => module.sweeps),
+];
 
-export const schedules: Schedule[] = [retention(sweeps), ...modules.flatMap((module) => module.schedules ?? [])];
+export const schedules: Schedule[] = [retention(sweepsOf), ...modules.flatMap((module) => module.schedules ?? [])];
 
 export type Process = {
   context: Context;

@@ -29,7 +29,7 @@ test(
     await sql`UPDATE deliveries SET handled_at = NULL, dead_at = now() - interval '30 days'
       WHERE message_id = (SELECT min(message_id) FROM deliveries WHERE handled_at IS NOT NULL)`.execute(shop.db);
     let swept: number | undefined;
-    const sweeping = sweepAll(shop.context, messagingSweeps, never).then((rows) => (swept = rows));
+    const sweeping = sweepAll(shop.context, messagingSweeps("postgres"), never).then((rows) => (swept = rows));
     const busy = await latencies(buyer, kettle, () => swept === undefined);
     await sweeping;
     expect(swept).toBe(3 * OLD - 3);
@@ -50,7 +50,7 @@ test(
     const pages: number[] = [];
     for (let cycle = 0; cycle < CYCLES; cycle += 1) {
       await age(shop.db, ROWS_PER_CYCLE);
-      await sweepAll(shop.context, messagingSweeps, never);
+      await sweepAll(shop.context, messagingSweeps("postgres"), never);
       // What autovacuum does in its own time.
       for (const table of ["outbox", "deliveries", "delivery_failures"])
         await sql.raw(`VACUUM ${table}`).execute(shop.db);

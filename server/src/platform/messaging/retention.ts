@@ -1,4 +1,5 @@
 import { setTimeout as rest } from "node:timers/promises";
+import type { Config } from "#src/config.ts";
 import { IDEMPOTENCY_KEY_HOURS } from "#src/platform/database/idempotency.ts";
 import type { Db } from "#src/platform/database/database.ts";
 import type { Sweep } from "#src/platform/database/sweep.ts";
@@ -7,6 +8,8 @@ import { defineSchedule, type Schedule } from "#src/platform/schedules/schedule.
 
 /** Handled deliveries and their messages are kept this long, so that a journey can be told. */
 export const HANDLED_DAYS = 7;
+/** With SQS, which may hand a message over again for as long as it keeps it; its row has to say that it is handled. */
+const HANDLED_DAYS_SQS = 14;
 /** Rows per statement: short locks, and room between them for everybody else. */
 const SWEEP_BATCH = 2_000;
 
@@ -14,12 +17,12 @@ const SWEEP_BATCH = 2_000;
 const SWEEP_REST_MS = 50;
 
 /** Deletes what nobody will ask for any more, every ten minutes, in small batches. */
-export function retention(sweeps: Sweep[]): Schedule {
+export function retention(sweepsOf: (config: Config) => Sweep[]): Schedule {
   return defineSchedule({
     name: "platform.sweep",
     cron: "*/10 * * * *",
     timezone: "UTC",
-    run: async (context, { stopping }) => void (await sweepAll(context, sweeps, stopping)),
+    run: async (context, { stopping }) => void (await sweepAll(context, sweepsOf(context.config), stopping)),
   });
 }
 
@@ -62,14 +65,14 @@ const STATEMENTS = [
     `DELETE FROM deliveries WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM deliveries WHERE handled_at < now() - make_interval(days => $1)
        LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    HANDLED_DAYS,
+    "messages",
   ],
   [
     "sweep_discarded",
     `DELETE FROM deliveries WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM deliveries WHERE dead_at IS NOT NULL AND discarded_at < now() - make_interval(days => $1)
        LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    HANDLED_DAYS,
+    "messages",
   ],
   [
     "sweep_outbox",
@@ -77,7 +80,7 @@ const STATEMENTS = [
        SELECT o.ctid FROM outbox o WHERE o.occurred_at < now() - make_interval(days => $1)
          AND NOT EXISTS (SELECT FROM deliveries d WHERE d.message_id = o.id)
        LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    HANDLED_DAYS,
+    "messages",
   ],
   [
     "sweep_failures",
@@ -85,19 +88,22 @@ const STATEMENTS = [
        SELECT f.ctid FROM delivery_failures f WHERE f.failed_at < now() - make_interval(days => $1)
          AND NOT EXISTS (SELECT FROM deliveries d WHERE d.message_id = f.message_id)
        LIMIT $2)) RETURNING 1`,
-    HANDLED_DAYS,
+    "messages",
   ],
   [
     "sweep_idempotency_keys",
     `DELETE FROM idempotency_keys WHERE ctid = ANY (ARRAY(
        SELECT ctid FROM idempotency_keys WHERE created_at < now() - make_interval(hours => $1)
        LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
-    IDEMPOTENCY_KEY_HOURS,
+    "keys",
   ],
 ] as const;
 
 /** What is left of messages and idempotency keys. */
-export const messagingSweeps: Sweep[] = STATEMENTS.map(([name, text, age]) => ({
-  name,
-  deleteBatch: async (db, limit) => (await named(db, name, text, [age, limit])).length,
-}));
+export function messagingSweeps(messaging: Config["messaging"]): Sweep[] {
+  const ages = { messages: messaging === "sqs" ? HANDLED_DAYS_SQS : HANDLED_DAYS, keys: IDEMPOTENCY_KEY_HOURS };
+  return STATEMENTS.map(([name, text, what]) => ({
+    name,
+    deleteBatch: async (db, limit) => (await named(db, name, text, [ages[what], limit])).length,
+  }));
+}

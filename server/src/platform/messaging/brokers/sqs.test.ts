@@ -8,15 +8,19 @@ import {
 } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLog } from "#src/platform/telemetry/log.ts";
+import { startApp } from "#test/app.ts";
 import { type BrokerServer, describeBroker, ids, opened, parcels } from "#test/broker.contract.ts";
+import { figure } from "#test/faults/database/figure.ts";
 import { ELASTICMQ_HOME, startElasticMq } from "#test/elasticmq-server.ts";
 import { wanting } from "#test/search-engine.ts";
+import { expectStockToAddUp, order, statuses, stocked } from "#test/shop.ts";
 import { startMischief } from "#test/sqs-mischief.ts";
 import { until } from "#test/until.ts";
 import { openSqsBroker, queueNameOf } from "./sqs.ts";
 
 const LEASE_MS = 2_000;
 const CONSUMER = "orders.reserve";
+const ORDERS = 200;
 const START_TIMEOUT_MS = 150_000;
 
 const brings = ELASTICMQ_HOME === undefined ? ` (${wanting("elasticmq")})` : "";
@@ -102,6 +106,34 @@ describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
     await until(() => mischief.counts.expired > 0);
     expect(mischief.counts.refused).toBeGreaterThan(0);
     expect(mischief.counts.repeated).toBeGreaterThan(0);
+  });
+
+  test("orders over an SQS on a bad day are each reserved once, and nothing is lost", async () => {
+    await using mischief = await startMischief(elasticMq.url);
+    const env = {
+      MESSAGING: "sqs",
+      SQS_ENDPOINT: mischief.url,
+      AWS_REGION: "eu-central-1",
+      SQS_QUEUE_PREFIX: "bad-day",
+      LEASE_MS: String(LEASE_MS),
+      RELAY_PATIENCE_MS: "1000",
+    };
+    await using shop = await startApp({ env });
+    await using _second = await shop.startWorker();
+    const kettle = await stocked(shop, { stock: ORDERS });
+    const buyer = await shop.signUp();
+    const placed = Array.from({ length: ORDERS + 5 }, () => order(buyer, [[kettle, 1]]));
+    for (const { statusCode } of await Promise.all(placed)) expect(statusCode).toBe(202);
+    await shop.drained();
+    expect(await statuses(shop)).toEqual({ reserved: ORDERS, rejected: 5 });
+    await expectStockToAddUp(shop);
+    const { count } = await shop.db
+      .selectFrom("mails")
+      .select((mails) => mails.fn.countAll<number>().as("count"))
+      .executeTakeFirstOrThrow();
+    expect(count).toBe(ORDERS + 5);
+    expect(Math.min(...Object.values(mischief.counts))).toBeGreaterThan(0);
+    figure(`SQS on a bad day: ${ORDERS + 5} orders, ${JSON.stringify(mischief.counts)}`);
   });
 
   function connect(stack: AsyncDisposableStack): SQSClient {
