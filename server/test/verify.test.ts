@@ -70,8 +70,10 @@ test.each([
   expect(found.body).toMatchObject({ total: 1, did_you_mean: "kettle", data: [{ title: "Kettle" }] });
 });
 
+/** A shop that has worked and rests: a worker would mend what a test breaks. */
 async function busyShop(): Promise<TestApp> {
-  const shop = await startApp();
+  const shop = await startApp({ worker: false });
+  await using _worker = await shop.startWorker();
   const kettle = await stocked(shop, { stock: 10 });
   const buyer = await shop.signUp();
   await order(buyer, [[kettle, 2]]);
@@ -79,6 +81,7 @@ async function busyShop(): Promise<TestApp> {
   await order(buyer, [[kettle, 50]]);
   await shop.drained();
   await buyer.post(`${second.headers.location}/cancel`);
+  await shop.drained();
   return shop;
 }
 

@@ -7,6 +7,8 @@ const passwords = createPasswords(1);
 afterAll(() => passwords.close());
 
 const PASSWORD = "correct horse battery";
+/** Two hundred hashes on one thread that yields to everything else on the machine. */
+const WAVE_WITHIN_MS = 120_000;
 const wrong = { matches: false, isOutdated: false };
 
 test("a hash of today is of Argon2id with at least 19 MiB, two passes and one lane, and not outdated", async () => {
@@ -71,11 +73,15 @@ test("every byte of a long password counts, and a NUL is one like others", async
 });
 
 // case 31
-test("when too many wait the next is told to come again, and those who wait are served", async () => {
-  const asked = Array.from({ length: 260 }, () => passwords.verify(undefined, PASSWORD));
-  const answers = await Promise.allSettled(asked);
-  const refused = answers.filter((answer) => answer.status === "rejected");
-  expect(refused.length).toBeGreaterThan(0);
-  expect(refused.map(({ reason }) => (reason as { code: string }).code)).toEqual(refused.map(() => "auth.busy"));
-  expect(answers.length - refused.length).toBeGreaterThanOrEqual(200);
-});
+test(
+  "when too many wait the next is told to come again, and those who wait are served",
+  { timeout: WAVE_WITHIN_MS },
+  async () => {
+    const asked = Array.from({ length: 260 }, () => passwords.verify(undefined, PASSWORD));
+    const answers = await Promise.allSettled(asked);
+    const refused = answers.filter((answer) => answer.status === "rejected");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.map(({ reason }) => (reason as { code: string }).code)).toEqual(refused.map(() => "auth.busy"));
+    expect(answers.length - refused.length).toBeGreaterThanOrEqual(200);
+  },
+);
