@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -16,18 +16,20 @@ import { addProduct, call, orderOne, signUp } from "./shopper.ts";
 
 const run = promisify(execFile);
 const DISK = "256m";
+const LOG_DISK = "1m";
+const ORDERS_AT_ONCE = 50;
 const KEPT_FREE_BYTES = 2_000_000;
 const LOG_MEGABYTES = 256;
 const TEST_WITHIN_MS = 120_000;
 
-const disk = await mountDisk().catch(() => undefined);
+const disk = await mountDisk(LOG_DISK).catch(() => undefined);
 await disk?.[Symbol.asyncDispose]();
 
 test.skipIf(disk === undefined)(
   "F9: a full disk under PostgreSQL stops the writes and no process, and nothing is corrupt afterwards",
   { timeout: TEST_WITHIN_MS },
   async () => {
-    await using mounted = await mountDisk();
+    await using mounted = await mountDisk(DISK);
     const folder = mounted.path;
     await using postgres = await startPostgres(folder);
     const settings = { databaseUrl: postgres.url, env: { LEASE_MS: "1000" } };
@@ -78,6 +80,40 @@ test.skipIf(disk === undefined)(
   },
 );
 
+test.skipIf(disk === undefined)(
+  "F9: a full disk under the logs costs log lines and nothing else; with room again they are written on",
+  { timeout: TEST_WITHIN_MS },
+  async () => {
+    await using mounted = await mountDisk(LOG_DISK);
+    await using postgres = await startPostgres();
+    const logFile = path.join(mounted.path, "log");
+    const settings = { databaseUrl: postgres.url, logFile };
+    await using api = await startService("api", settings);
+    await using worker = await startService("worker", settings);
+    const staff = await signUp(api.url, postgres.url, "staff");
+    const product = await addProduct(staff, 1_000_000);
+    const orders = async () => {
+      const replies = await Promise.all(Array.from({ length: ORDERS_AT_ONCE }, () => orderOne(staff, product)));
+      expect(replies.map((reply) => reply.status)).toEqual(replies.map(() => 202));
+    };
+    const filler = path.join(mounted.path, "filler");
+    const { bavail, bsize } = await statfs(mounted.path);
+    await writeFile(filler, Buffer.alloc(bavail * bsize));
+    const { size: full } = await stat(logFile);
+    for (let round = 0; round < 10; round += 1) await orders();
+    for (const { url } of [api, worker]) expect((await call(`${url}/healthz`, "GET")).status).toBe(200);
+    expect((await stat(logFile)).size - full).toBeLessThan(bsize);
+    await until(async () => (await verifyDatabase(postgres.url)).every((one) => one.offending.length === 0));
+
+    await rm(filler);
+    await until(async () => {
+      await orders();
+      return (await stat(logFile)).size > full + bsize;
+    });
+    expect([api.ended(), worker.ended()]).toEqual([undefined, undefined]);
+  },
+);
+
 async function fillLog(client: pg.Client): Promise<void> {
   for (let megabyte = 0; megabyte < LOG_MEGABYTES; megabyte += 1)
     await client.query("SELECT pg_logical_emit_message(false, 'filler', repeat('x', 1000000))");
@@ -96,11 +132,11 @@ async function findCorruption(client: pg.Client): Promise<unknown[]> {
 }
 
 /** A small disk of its own, which only root can make. */
-async function mountDisk(): Promise<{ path: string } & AsyncDisposable> {
+async function mountDisk(size: string): Promise<{ path: string } & AsyncDisposable> {
   const folder = await mkdtemp(path.join(tmpdir(), "shopfloor-disk-"));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    await run("mount", ["-t", "tmpfs", "-o", `size=${DISK},mode=755`, "tmpfs", folder]);
+    await run("mount", ["-t", "tmpfs", "-o", `size=${size},mode=755`, "tmpfs", folder]);
   } catch (error) {
     await remove();
     throw error;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { generateKeys } from "#src/platform/security/secrets.ts";
@@ -18,12 +19,17 @@ export type Service = AsyncDisposable & {
   ended(): string | undefined;
 };
 
-/** Starts `api` or `worker` (or another entry point of the same command line) and waits until its port answers. */
+/**
+ * Starts `api` or `worker` (or another entry point of the same command line) and waits until its port answers.
+ * @param settings.logFile where its standard output goes, appended; else it is kept here
+ */
 export async function startService(
   name: "api" | "worker",
-  settings: { databaseUrl: string; env?: Record<string, string>; main?: string },
+  settings: { databaseUrl: string; env?: Record<string, string>; main?: string; logFile?: string },
 ): Promise<Service> {
   const dataDir = await mkdtemp(path.join(tmpdir(), "shopfloor-service-"));
+  const { logFile } = settings;
+  const log = logFile === undefined ? undefined : await open(logFile, "a");
   const child = spawn(process.execPath, [settings.main ?? MAIN, name], {
     env: {
       PATH: process.env["PATH"] ?? "",
@@ -36,9 +42,11 @@ export async function startService(
       ...(await keys),
       ...settings.env,
     },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", log?.fd ?? "pipe", "pipe"],
   });
-  const { output, ended } = watch(child);
+  await log?.close();
+  const { output: said, ended } = watch(child);
+  const output = () => (logFile === undefined ? said() : readFileSync(logFile, "utf8") + said());
   const stop = async () => {
     child.kill("SIGKILL");
     await until(() => ended() !== undefined);
