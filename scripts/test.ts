@@ -42,7 +42,7 @@ const VERSIONS = [
 const MIGRATIONS = ["test/migrations.test.ts", "test/tables.test.ts"];
 
 const SUITES: Record<string, Suite> = {
-  // Tests mostly wait, so two files at a time; where processes are killed, one file has both cores for itself.
+  // Tests mostly wait, so two files at a time; where many processes are killed, one file has both cores for itself.
   server: {
     command: (file) => {
       const others = [...FAULTS, ...OUTAGES.map((folder) => `${folder}**`)];

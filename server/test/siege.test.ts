@@ -78,7 +78,7 @@ test("there is a cap on connections; who is above it is hung up, who is below is
   const port = await edge.port();
   expect(edge.app.server.maxConnections).toBeGreaterThan(SLOW_SOCKETS);
   edge.app.server.maxConnections = CAP;
-  const sockets = Array.from({ length: CAP }, () => connect(port, "127.0.0.1"));
+  const sockets = Array.from({ length: CAP }, () => connect(port, "127.0.0.1").on("error", () => undefined));
   await Promise.all(sockets.map((socket) => once(socket, "connect")));
   await until(async () => (await connections(edge)) === CAP);
   expect(await exchange(port, LAST)).toBe("");
