@@ -5,6 +5,7 @@ import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import type { Db } from "#src/platform/database/database.ts";
 import { registerQueueGauges } from "#src/platform/messaging/metrics.ts";
+import { registerScheduleGauges } from "#src/platform/schedules/metrics.ts";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../deploy/prometheus");
 const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
@@ -20,9 +21,10 @@ test.skipIf(!hasPromtool)(`the alert rules fire when they should and only then, 
 test("the alert rules ask for nothing that a worker does not tell", async () => {
   const registry = new Registry();
   registerQueueGauges(registry, {} as Db);
+  registerScheduleGauges(registry, {} as Db);
   const told = new Set(registry.getMetricsAsArray().map(({ name }) => name));
   const rules = await readFile(path.join(FOLDER, "alerts.yml"), "utf8");
-  const asked = new Set(rules.match(/\bmessaging_\w+/g));
-  expect(asked.size).toBeGreaterThan(2);
+  const asked = new Set(rules.match(/\b(?:messaging|schedule)_\w+/g));
+  expect(asked.size).toBeGreaterThan(3);
   expect([...asked].filter((name) => !told.has(name))).toEqual([]);
 });
