@@ -31,6 +31,9 @@ export async function buildApi(
   log: Log,
 ): Promise<{ app: App; context: Context; pool: pg.Pool; close(): Promise<void> }> {
   const { context, pool, limits, metrics, checkDatabase, close } = await createProcess(config, "api", log);
+  // Here as well as in the workers: they may all be away, and that is when somebody has to be told.
+  registerQueueGauges(metrics.registry, context.db);
+  registerScheduleGauges(metrics.registry, context.db);
   const authenticate = createAuthenticator(context);
   const { redis, cache, searchEngine } = context;
   const checks = {
