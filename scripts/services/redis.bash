@@ -1,5 +1,6 @@
-# Redis: what several processes share beside the database. It keeps nothing: tests start with an empty one.
-# Tests that hurt it start one of their own from the same packages.
+# Redis: what several processes share beside the database, and the streams of MESSAGING=redis. It writes an append-only
+# file, so that parcels outlive a restart; without one they would be relayed again, later.
+# Tests start one of their own from the same packages.
 START_TRIES=100
 
 packages() { echo redis-server redis-tools; }
@@ -14,7 +15,7 @@ start_it() {
   for attempt in 1 2 3; do
     # The port of last time first: shells that have read .services/env stay right.
     { [ "$attempt" -eq 1 ] && [ -f "$folder/port" ]; } || free_port >"$folder/port"
-    as_user redis redis-server --bind 127.0.0.1 --port "$(cat "$folder/port")" --dir "$folder" --save '' --appendonly no \
+    as_user redis redis-server --bind 127.0.0.1 --port "$(cat "$folder/port")" --dir "$folder" --save '' --appendonly yes \
       --daemonize yes --pidfile "$folder/pid" --logfile "$folder/log" </dev/null >/dev/null 2>&1 9>&- || continue
     for try in $(seq "$START_TRIES"); do
       ready && return

@@ -12,22 +12,23 @@ export const hasRedis = spawnSync("redis-server", ["--version"]).status === 0;
 
 const START_ATTEMPTS = 5;
 
-/** A Redis that belongs to one test, so that it can be hurt. It keeps nothing on disk. */
+/** A Redis that belongs to one test, so that it can be hurt. */
 export type RedisServer = AsyncDisposable & {
   url: string;
   /** SIGKILL; resolves when it is gone */
   kill(): Promise<void>;
   /** an orderly end */
   stop(): Promise<void>;
-  /** starts it again at the same port, empty; resolves when it answers */
+  /** starts it again at the same port, with what it has kept; resolves when it answers */
   start(): Promise<void>;
   /** forgets everything that it holds */
   flush(): Promise<void>;
 };
 
-export async function startRedis(): Promise<RedisServer> {
+/** @param options.keeps whether it writes an append-only file; without one it starts again with nothing */
+export async function startRedis({ keeps = false } = {}): Promise<RedisServer> {
   const folder = await mkdtemp(path.join(tmpdir(), "shopfloor-redis-"));
-  const { port, server } = await startAnywhere(folder);
+  const { port, server } = await startAnywhere({ folder, keeps });
   const url = `redis://127.0.0.1:${port}`;
   let running = server;
   const end = async (signal: NodeJS.Signals) => {
@@ -41,7 +42,7 @@ export async function startRedis(): Promise<RedisServer> {
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
     async start() {
-      running = spawnServer(folder, port);
+      running = spawnServer({ folder, keeps }, port);
       if (!(await answers(running))) throw new Error(`redis-server did not start again at port ${port}`);
     },
     async flush() {
@@ -57,17 +58,20 @@ export async function startRedis(): Promise<RedisServer> {
 }
 
 // Between looking for a free port and taking it another process may be first.
-async function startAnywhere(folder: string): Promise<{ port: number; server: ChildProcess }> {
+async function startAnywhere(data: Data): Promise<{ port: number; server: ChildProcess }> {
   for (let attempt = 1; attempt <= START_ATTEMPTS; attempt += 1) {
     const port = await freePort();
-    const server = spawnServer(folder, port);
+    const server = spawnServer(data, port);
     if (await answers(server)) return { port, server };
   }
   throw new Error(`redis-server did not start in ${START_ATTEMPTS} attempts`);
 }
 
-function spawnServer(folder: string, port: number): ChildProcess {
-  const settings = ["--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder];
+type Data = { folder: string; keeps: boolean };
+
+function spawnServer({ folder, keeps }: Data, port: number): ChildProcess {
+  const data = ["--save", "", "--appendonly", keeps ? "yes" : "no", "--dir", folder];
+  const settings = ["--bind", "127.0.0.1", "--port", String(port), ...data];
   return spawn("redis-server", settings, { stdio: ["ignore", "pipe", "ignore"] });
 }
 

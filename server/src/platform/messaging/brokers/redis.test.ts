@@ -11,7 +11,7 @@ const brings = hasRedis ? "" : " (skipped without redis-server: scripts/services
 const CONSUMER = "orders.reserve";
 
 describe.skipIf(!hasRedis)(`Redis Streams${brings}`, () => {
-  describeBroker("Redis", startServer);
+  describeBroker("Redis", () => startServer());
 
   test("a stream holds only what is not handled yet, and forgets the readers of processes that are gone", async () => {
     await using stack = new AsyncDisposableStack();
@@ -51,10 +51,24 @@ describe.skipIf(!hasRedis)(`Redis Streams${brings}`, () => {
     }
     expect([...got].toSorted()).toEqual(sent.toSorted());
   });
+
+  test("with an append-only file, what was confirmed outlives a kill of Redis", async () => {
+    await using stack = new AsyncDisposableStack();
+    const server = stack.use(await startServer({ keeps: true }));
+    const broker = await opened(stack, server);
+    const sent = parcels(300, CONSUMER);
+    await broker.publish(sent);
+    await server.kill();
+    await server.start();
+    const got = new Set<number>();
+    broker.consume(CONSUMER, { batch: 200 }, async (batch) => ids(batch).forEach((id) => got.add(id)));
+    await until(() => got.size === sent.length);
+    expect([...got].toSorted()).toEqual(ids(sent).toSorted());
+  });
 });
 
-async function startServer(): Promise<BrokerServer & { url: string; flush(): Promise<void> }> {
-  const server = await startRedis();
+async function startServer(options = {}): Promise<BrokerServer & { url: string; flush(): Promise<void> }> {
+  const server = await startRedis(options);
   const log = createLog({ logLevel: "silent", process: "test" });
   const open = () => openRedisBroker({ url: server.url, log, leaseMs: LEASE_MS });
   return { ...server, open, leaseMs: LEASE_MS };
