@@ -10,6 +10,7 @@ import type { App } from "./platform/http/app.ts";
 import { drain } from "./platform/http/draining.ts";
 import { createHttpServer } from "./platform/http/server.ts";
 import { installAsyncApi } from "./platform/messaging/asyncapi.ts";
+import { openBroker } from "./platform/messaging/brokers/open-broker.ts";
 import { listEvents } from "./platform/messaging/event.ts";
 import { createMessagingMetrics, registerQueueGauges } from "./platform/messaging/metrics.ts";
 import { registerSubscriptions } from "./platform/messaging/publish.ts";
@@ -87,14 +88,9 @@ export async function startWorker(
   registerScheduleGauges(metrics.registry, context.db);
   const messaging = createMessagingMetrics(metrics.registry);
   const { registry } = metrics;
-  const consuming = {
-    ...context,
-    transport,
-    leaseMs: config.leaseMs,
-    metrics: messaging,
-    registry,
-    work: context,
-  };
+  const broker = await openBroker({ config, log, onReturned: (consumer) => messaging.returned(consumer) });
+  const { leaseMs, relayPatienceMs: patienceMs, workerConsumes } = config;
+  const consuming = { ...context, transport, broker, leaseMs, patienceMs, workerConsumes, registry };
   const begun: { stop(): Promise<void> }[] = [];
   let consumers: Consumers | undefined;
   const check = async () => {
@@ -110,7 +106,7 @@ export async function startWorker(
   const registration = keepRegistering(context, register);
   const ready = registration.done.then(async (registered) => {
     if (!registered) return;
-    const started = await startConsumers(consuming, subscriptions);
+    const started = await startConsumers({ ...consuming, metrics: messaging, work: context }, subscriptions);
     consumers = started;
     const beside = modules.flatMap((module) => module.background?.(context) ?? []);
     begun.push(startScheduler(context, schedules), ...beside, { stop: () => started.drain() });
@@ -125,6 +121,7 @@ export async function startWorker(
         log.warn("a handler did not end in time; its lease will run out"),
       );
       await status.close();
+      await broker?.close();
       await close();
     },
   };

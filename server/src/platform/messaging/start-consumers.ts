@@ -1,12 +1,11 @@
 import type { Registry } from "prom-client";
-import type { Config } from "#src/config.ts";
 import { within } from "#src/platform/deadline.ts";
+import type { Broker } from "./broker.ts";
 import { runBrokerConsumer } from "./broker-consumer.ts";
-import { openBroker } from "./brokers/open-broker.ts";
-import { type ConsumerContext, runConsumer } from "./consumer.ts";
+import { runConsumer } from "./consumer.ts";
 import type { Subscription } from "./event.ts";
 import { registerBrokerGauge } from "./metrics.ts";
-import { runRelay } from "./relay.ts";
+import { type RelayContext, runRelay } from "./relay.ts";
 import { takeAllBack } from "./relayed.ts";
 
 /** A look whether the broker answers, for readiness and metrics. */
@@ -20,15 +19,15 @@ export type Consumers = {
 };
 
 /**
- * Runs subscriptions on the engine that the configuration names: on PostgreSQL their consumers, with a broker the relay
- * and, unless something else consumes, the consumers behind it.
+ * Runs subscriptions until they are drained: without a broker on PostgreSQL alone, with one the relay and the consumers
+ * behind it.
+ * @param context.workerConsumes false: something else consumes what is relayed, as functions do
  */
 export async function startConsumers(
-  context: ConsumerContext & { config: Config; registry: Registry },
+  context: Omit<RelayContext, "broker"> & { broker: Broker | undefined; workerConsumes: boolean; registry: Registry },
   subscriptions: Subscription[],
 ): Promise<Consumers> {
-  const { config, log, metrics } = context;
-  const broker = await openBroker({ config, log, onReturned: (consumer) => metrics.returned(consumer) });
+  const { broker, log, registry } = context;
   if (broker === undefined) {
     // Left undone it costs patience only: what a broker had is due when that is over.
     await takeAllBack(context.db).catch((error: unknown) => log.warn({ err: error }, "nothing was taken back"));
@@ -36,17 +35,11 @@ export async function startConsumers(
     return { drain: () => drainAll(consumers), checkBroker: async () => undefined };
   }
   const checkBroker = () => within(broker.check(), BROKER_CHECK_LIMIT_MS);
-  registerBrokerGauge(context.registry, checkBroker);
-  const relay = runRelay({ ...context, broker, patienceMs: config.relayPatienceMs }, subscriptions);
-  const consuming = config.workerConsumes ? subscriptions : [];
+  registerBrokerGauge(registry, checkBroker);
+  const relay = runRelay({ ...context, broker }, subscriptions);
+  const consuming = context.workerConsumes ? subscriptions : [];
   const consumers = consuming.map((subscription) => runBrokerConsumer(context, broker, subscription));
-  return {
-    checkBroker,
-    async drain() {
-      await drainAll([relay, ...consumers]);
-      await broker.close();
-    },
-  };
+  return { drain: () => drainAll([relay, ...consumers]), checkBroker };
 }
 
 async function drainAll(running: { drain(): Promise<void> }[]): Promise<void> {

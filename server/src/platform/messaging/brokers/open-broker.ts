@@ -15,16 +15,21 @@ export type BrokerOptions = {
  */
 export async function openBroker(options: BrokerOptions): Promise<Broker | undefined> {
   const { config, log } = options;
-  const { leaseMs } = config;
-  if (config.messaging === "postgres") return undefined;
-  if (config.messaging === "redis" && config.redisUrl !== undefined) {
+  const { leaseMs, messaging } = config;
+  // Loaded only where it is chosen: a library costs a start some 100 ms and 20 MB.
+  if (messaging === "postgres") return undefined;
+  if (messaging === "rabbitmq" && config.rabbitmqUrl !== undefined) {
+    const { openRabbitBroker } = await import("./rabbitmq.ts");
+    return openRabbitBroker({ ...options, url: config.rabbitmqUrl });
+  }
+  if (messaging === "redis" && config.redisUrl !== undefined) {
     const { openRedisBroker } = await import("./redis.ts");
     return openRedisBroker({ url: config.redisUrl, log, leaseMs });
   }
-  if (config.messaging === "sqs" && config.awsRegion !== undefined) {
+  if (messaging === "sqs" && config.awsRegion !== undefined) {
     const { openSqsBroker } = await import("./sqs.ts");
     const { sqsEndpoint: endpoint, awsRegion: region, sqsQueuePrefix: queuePrefix } = config;
     return openSqsBroker({ endpoint, region, queuePrefix, log, leaseMs });
   }
-  throw new Error(`MESSAGING=${config.messaging} is not there yet`);
+  throw new Error(`MESSAGING=${messaging} without its address; the configuration refuses that`);
 }
