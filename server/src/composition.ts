@@ -8,7 +8,8 @@ import { createMemoryCache } from "./platform/cache/memory.ts";
 import { registerSearchMetrics } from "./platform/search/metrics.ts";
 import { registerCacheMetrics } from "./platform/cache/metrics.ts";
 import { createRedisCache } from "./platform/cache/redis.ts";
-import type { Context, Module } from "./platform/context.ts";
+import { createTellingCache } from "./platform/cache/telling.ts";
+import type { Context, Module, Work } from "./platform/context.ts";
 import { idempotencyData } from "./platform/database/idempotency.ts";
 import { createDatabase } from "./platform/database/database.ts";
 import { createPool } from "./platform/database/pool.ts";
@@ -21,7 +22,7 @@ import { counterSweeps } from "./platform/http/counters.ts";
 import { type OpenLimits, openLimits } from "./platform/http/open-limits.ts";
 import { messagingChecks } from "./platform/messaging/checks.ts";
 import { messagingJourney } from "./platform/messaging/journey.ts";
-import { createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
+import { callTopics, createPostgresTransport } from "./platform/messaging/postgres-transport.ts";
 import { messagingSweeps, retention } from "./platform/messaging/retention.ts";
 import type { Transport } from "./platform/messaging/transport.ts";
 import { createMailbox } from "./platform/mail/mailbox.ts";
@@ -124,6 +125,53 @@ export async function createProcess(config: Config, work: "api" | "worker", log:
       await passwords.close();
       await limits.close();
       await context.mailer.close();
+      await cache.close();
+      await redis?.close();
+      searchEngine?.close();
+      await db.destroy();
+    },
+  };
+}
+
+export type FunctionProcess = {
+  work: Work;
+  /** resolves when nothing goes on in the background any more: a function that has answered is frozen */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/**
+ * Opens what a function works with: a small pool and what is configured beside the database. It keeps no keys, listens
+ * to nothing, and writes no file.
+ */
+export function openFunction(config: Config, log: Log): FunctionProcess {
+  const { databaseUrl: url, tokenSecret, redisUrl } = config;
+  if (url === undefined) throw new Error("DATABASE_URL is not set");
+  if (tokenSecret === undefined) throw new Error("TOKEN_SECRET is not set: links in mails are made from it");
+  armFaults(config.faults);
+  const pool = createPool({ url, max: config.databasePool, work: "worker", name: "function", log });
+  const db = createDatabase(pool);
+  const redis =
+    config.cache === "redis" && redisUrl !== undefined
+      ? openRedis({ url: redisUrl, name: "function", log })
+      : undefined;
+  const cache = redis === undefined ? createTellingCache({ pool, log }) : createRedisCache({ redis, pool, url, log });
+  const mailer = createMailer(config);
+  const searchEngine = engineOf(config, log);
+  const calls = new Set<Promise<void>>();
+  const wake = (topics: ReadonlySet<string>) => {
+    const call = callTopics(pool, topics)
+      .catch((error: unknown) => log.debug({ err: error }, "a wake-up was lost; whoever listens polls"))
+      .finally(() => calls.delete(call));
+    calls.add(call);
+  };
+  return {
+    work: { config, log, db, wake, cache, tokenSecret, mailer, searchEngine },
+    async settled() {
+      await Promise.all(calls);
+    },
+    async close() {
+      await mailer.close();
       await cache.close();
       await redis?.close();
       searchEngine?.close();

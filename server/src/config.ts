@@ -130,9 +130,10 @@ const PLACEHOLDER = /change.?me|secret|password|example|placeholder|default|admi
  * Reads and checks the environment.
  * @param env usually `process.env`; an empty value counts as absent
  * @param root the folder that a relative `DATA_DIR` starts from
+ * @param options.signs false for a process that neither issues nor checks tokens, and so is given no keys
  * @throws ConfigError with every mistake found, not only the first
  */
-export function readConfig(env: Environment, root: string): Config {
+export function readConfig(env: Environment, root: string, { signs = true }: { signs?: boolean } = {}): Config {
   const mistakes: string[] = [];
   const read = settingsReader(env, mistakes);
   const production =
@@ -180,7 +181,7 @@ export function readConfig(env: Environment, root: string): Config {
     mutant: read.choice("MUTANT", MUTANTS),
   };
   mistakes.push(...missingAddresses(config), ...contradictions(config));
-  if (production) mistakes.push(...productionMistakes(config, env));
+  if (production) mistakes.push(...productionMistakes(config, env, signs));
   if (mistakes.length > 0) throw new ConfigError(mistakes);
   return config;
 }
@@ -253,7 +254,7 @@ function readFaults(text: string | undefined, mistakes: string[]): string[] {
   return settings;
 }
 
-function productionMistakes(config: Config, env: Environment): string[] {
+function productionMistakes(config: Config, env: Environment, signs: boolean): string[] {
   const mistakes: string[] = [];
   if (config.databaseUrl === undefined)
     mistakes.push("DATABASE_URL is required in production, for instance postgres://user:password@host:5432/shopfloor");
@@ -262,7 +263,7 @@ function productionMistakes(config: Config, env: Environment): string[] {
   for (const name of ["FAULTS", "MUTANT"]) {
     if (env[name]) mistakes.push(`${name} is refused in production: it plants defects for tests; unset it`);
   }
-  if (config.signingKeys === undefined)
+  if (signs && config.signingKeys === undefined)
     mistakes.push(
       "SIGNING_KEYS (or SIGNING_KEYS_FILE) is required in production; 'shopfloor generate-keys' prints a pair of values",
     );

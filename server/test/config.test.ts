@@ -87,6 +87,11 @@ test("production wants a database and secrets of its own, and starts when it has
   expect(readConfig(await production(), "/srv")).toMatchObject({ production: true, rateLimitScale: 1 });
 });
 
+test("a process that issues no tokens is given no keys, in production either", async () => {
+  const environment = { ...(await production()), SIGNING_KEYS: undefined };
+  expect(readConfig(environment, "/srv", { signs: false })).toMatchObject({ signingKeys: undefined });
+});
+
 test.each([
   ["TOKEN_SECRET", "short"],
   ["TOKEN_SECRET", "please-change-me-please-change-me-please"],

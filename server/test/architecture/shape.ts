@@ -6,7 +6,7 @@ const MAX_FUNCTION_LINES = 70;
 const FORBIDDEN_NAMES = /^(utils?|helpers?|common|shared|dtos?|mappers?|entities)$/;
 const KEBAB_FILE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|contract|gen|config|d))?\.tsx?$/;
 const MIGRATION_FILE = /^\d{4}_[a-z0-9]+(_[a-z0-9]+)*\.ts$/;
-const ENVIRONMENT_READERS = /^server\/src\/(config\.ts|main\.ts|commands\/.+)$/;
+const ENVIRONMENT_READERS = /^server\/src\/(config\.ts|main\.ts|lambda\.ts|commands\/.+)$/;
 
 export const fileSize: Rule = (source) => {
   const lines = source.text.trimEnd().split("\n").length;

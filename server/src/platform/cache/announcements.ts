@@ -99,6 +99,13 @@ export function createAnnouncements(options: Options): Announcements {
 
 const NOTIFY = "SELECT pg_notify($1, $2)";
 
+/** Tells every process at once, without a connection of its own. */
+export async function tellKeys(pool: pg.Pool, keys: string[]): Promise<void> {
+  for (const payload of payloadsOf(randomUUID(), keys)) {
+    await pool.query({ name: "cache_notify", text: NOTIFY, values: [CHANNEL, payload] });
+  }
+}
+
 function hear(self: string, payload: string, options: Options): void {
   const [sender, ...keys] = payload.split(" ");
   if (sender === self) return;

@@ -1,10 +1,11 @@
 import { claimFresh, claimRetried } from "./deliveries.ts";
 import type { Subscription } from "./event.ts";
+import type { MessagingMetrics } from "./metrics.ts";
 import { POLL_MS, type Transport } from "./transport.ts";
 import { newTurn, takeTurns, type Turn } from "./turn.ts";
 import { buryExhausted, type WorkContext, workDeliveries } from "./work.ts";
 
-export type ConsumerContext = WorkContext & { transport: Transport };
+export type ConsumerContext = WorkContext & { transport: Transport; metrics: MessagingMetrics };
 
 /**
  * Runs one subscription on PostgreSQL alone, until it is drained: fresh deliveries in batches, and beside them, so that a

@@ -8,6 +8,12 @@ const CHANNEL = "shopfloor_messages";
 /** At most one NOTIFY per process in this time: one inside each transaction would make all commits queue for a lock. */
 const NOTIFY_GAP_MS = 5;
 
+/** Tells everybody who listens that messages of these topics may be due. */
+export async function callTopics(pool: pg.Pool, topics: Iterable<string>): Promise<void> {
+  const values = [CHANNEL, [...topics].join(",")];
+  await pool.query({ name: "messages_notify", text: "SELECT pg_notify($1, $2)", values });
+}
+
 /**
  * Wakes consumers by NOTIFY. A lost connection costs latency and never a message: everybody polls as well.
  * @param options.pool where NOTIFY goes out
@@ -25,15 +31,11 @@ export function createPostgresTransport(options: { pool: pg.Pool; url: string; l
   async function notify(): Promise<void> {
     notifyTimer = undefined;
     isNotifying = true;
-    const topics = [...pending].join(",");
+    const topics = [...pending];
     pending.clear();
     try {
       await failpoint("relay.before_notify");
-      await options.pool.query({
-        name: "messages_notify",
-        text: "SELECT pg_notify($1, $2)",
-        values: [CHANNEL, topics],
-      });
+      await callTopics(options.pool, topics);
     } catch (error) {
       options.log.debug({ err: error }, "a wake-up was lost; consumers poll");
     }

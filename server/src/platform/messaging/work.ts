@@ -13,7 +13,7 @@ import { Postponed } from "./postponed.ts";
 export type WorkContext = TransactContext & {
   leaseMs: number;
   log: Log;
-  metrics: MessagingMetrics;
+  metrics: Pick<MessagingMetrics, "handled" | "failed">;
   /** what handlers work with */
   work: Work;
 };
