@@ -4,6 +4,7 @@
 //   scripts/node benchmark/login-timing.ts [--target http://127.0.0.1:8000] [--pairs 200] [--rounds 3]
 import { Agent, request } from "node:http";
 import { parseArgs } from "node:util";
+import { compareTimes, describeLikeness } from "../server/test/timing.ts";
 
 const { values } = parseArgs({
   options: {
@@ -30,18 +31,9 @@ for (let nth = 0; nth < WARM_UP; nth += 1) await guess(`warm-${run}-${nth}@examp
 
 console.log(`${pairs} pairs, one request at a time, node ${process.version}`);
 for (let round = 1; round <= rounds; round += 1) {
-  const times = { known: new Array<number>(), unknown: new Array<number>() };
-  for (let nth = 0; nth < pairs; nth += 1) {
-    const pair = [
-      async () => times.known.push(await guess(known[nth] ?? "")),
-      async () => times.unknown.push(await guess(unknown[nth] ?? "")),
-    ];
-    for (const one of Math.random() < 0.5 ? pair : pair.toReversed()) await one();
-  }
-  const [one, other] = [median(times.known), median(times.unknown)];
-  const difference = (100 * Math.abs(one - other)) / other;
+  const ask = (names: string[]) => async (nth: number) => await guess(names[nth] ?? "");
   console.log(
-    `round ${round}: known ${one.toFixed(2)} ms, unknown ${other.toFixed(2)} ms, difference ${difference.toFixed(1)} %, AUC ${areaUnderCurve(times).toFixed(3)}`,
+    `round ${round}: unknown and known, ${describeLikeness(await compareTimes(pairs, ask(unknown), ask(known)))}`,
   );
 }
 agent.destroy();
@@ -51,32 +43,19 @@ async function register(email: string): Promise<void> {
   if (status !== 201) throw new Error(`registering was answered ${status}`);
 }
 
-async function guess(email: string): Promise<number> {
-  const { status, millis } = await send("/api/v1/users/login", { email, password: "wrong horse battery" });
+async function guess(email: string): Promise<void> {
+  const { status } = await send("/api/v1/users/login", { email, password: "wrong horse battery" });
   if (status !== 401) throw new Error(`a wrong password was answered ${status}`);
-  return millis;
 }
 
-function send(path: string, body: unknown): Promise<{ status: number; millis: number }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; millis: number }>();
+function send(path: string, body: unknown): Promise<{ status: number }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number }>();
   const headers = { "content-type": "application/json" };
-  const startedAt = performance.now();
   const sent = request(new URL(path, target), { method: "POST", agent, headers }, (response) => {
     const { statusCode: status = 0 } = response;
-    response.resume().once("end", () => resolve({ status, millis: performance.now() - startedAt }));
+    response.resume().once("end", () => resolve({ status }));
   });
   sent.once("error", reject);
   sent.end(JSON.stringify(body));
   return promise;
-}
-
-function median(samples: number[]): number {
-  return samples.toSorted((one, other) => one - other)[Math.floor(samples.length / 2)] ?? 0;
-}
-
-/** The Mann-Whitney statistic over the number of pairs. */
-function areaUnderCurve(times: { known: number[]; unknown: number[] }): number {
-  let wins = 0;
-  for (const one of times.known) for (const other of times.unknown) wins += one > other ? 1 : one === other ? 0.5 : 0;
-  return wins / (times.known.length * times.unknown.length);
 }

@@ -1,5 +1,14 @@
-/** How alike two ways take: 0.5 when nobody can tell which is which, 1 or 0 when anybody can. */
-export type Likeness = { medianMs: [number, number]; differencePercent: number; auc: number };
+/**
+ * How alike two ways take. `auc`: 0.5 when nobody can tell which is which, 1 or 0 when anybody can. Two differences, in
+ * percent of the first median: that of the medians, and the median of those within the pairs, in which a load that
+ * comes and goes hits both.
+ */
+export type Likeness = {
+  medianMs: [number, number];
+  differencePercent: number;
+  pairedPercent: number;
+  auc: number;
+};
 
 /**
  * Measures two ways in interleaved pairs, each pair in a random order, so that what else goes on hits both alike.
@@ -21,12 +30,19 @@ export async function compareTimes(
     for (const turn of Math.random() < 0.5 ? turns : turns.toReversed()) await turn();
   }
   const medianMs: [number, number] = [medianOf(first), medianOf(second)];
-  return { medianMs, differencePercent: (100 * (medianMs[1] - medianMs[0])) / medianMs[0], auc: aucOf(first, second) };
+  const percentOf = (ms: number) => (100 * ms) / medianMs[0];
+  return {
+    medianMs,
+    differencePercent: percentOf(medianMs[1] - medianMs[0]),
+    pairedPercent: percentOf(medianOf(first.map((ms, nth) => (second[nth] ?? ms) - ms))),
+    auc: aucOf(first, second),
+  };
 }
 
-export function describeLikeness({ medianMs, differencePercent, auc }: Likeness): string {
+export function describeLikeness({ medianMs, differencePercent, pairedPercent, auc }: Likeness): string {
   const [one, other] = medianMs.map((ms) => ms.toFixed(2));
-  return `medians ${one} and ${other} ms (${differencePercent.toFixed(1)} %), AUC ${auc.toFixed(3)}`;
+  const [apart, paired] = [differencePercent, pairedPercent].map((percent) => percent.toFixed(1));
+  return `medians ${one} and ${other} ms (${apart} %, in pairs ${paired} %), AUC ${auc.toFixed(3)}`;
 }
 
 function medianOf(times: number[]): number {

@@ -191,11 +191,18 @@ test("of fifty who use one reset at the same time, one sets the password", async
   const ann = await forgetful(shop);
   const passwords = Array.from({ length: 50 }, (_, index) => `${NEW_PASSWORD} ${index}`);
   const answers = await Promise.all(passwords.map((password) => served(() => confirm(shop, ann.reset, password))));
-  const winners = passwords.filter((_, index) => answers[index]?.statusCode === 204);
-  expect(winners).toHaveLength(1);
+  const users = shop.db.selectFrom("users").select("password_hash").where("id", "=", ann.id);
+  const { password_hash } = await users.executeTakeFirstOrThrow();
+  const isSet = await Promise.all(passwords.map((password) => shop.context.passwords.verify(password_hash, password)));
+  const set = passwords.filter((_, index) => isSet[index]);
+  expect(set).toHaveLength(1);
+  // To the winner itself a busy machine may have said that it took too long; nobody else is told that it was first.
+  const told = passwords.filter((_, index) => answers[index]?.statusCode === 204);
+  expect([set, []]).toContainEqual(told);
   const losers = answers.filter(({ statusCode }) => statusCode !== 204);
   expect(new Set(losers.map(({ body }) => body["code"]))).toEqual(new Set(["auth.token_invalid"]));
-  expect(await logInStatus(shop, ann.email, winners[0] ?? "")).toBe(200);
+  expect(await logInStatus(shop, ann.email, set[0] ?? "")).toBe(200);
+  expect((await audited(shop, ann.id)).filter((action) => action === "password.reset")).toHaveLength(1);
   expect(await mailsTo(shop, ann.email, "password_changed")).toHaveLength(1);
 });
 
