@@ -90,13 +90,13 @@ test("fifty refreshes of one token at once get the same one successor, and the s
 });
 
 // case 58
-test("without a grace, of two at once one is served and the session ends: whoever was first, was not alone", async () => {
+test("without a grace, of two at once one is good and the session ends: whoever was first, was not alone", async () => {
   await using shop = await startApp({ worker: false, env: { REFRESH_GRACE_SECONDS: "0" } });
   const first = await logInAnew(shop);
   const answers = await Promise.all([refresh(shop, first.refresh), refresh(shop, first.refresh)]);
   expect(answers.map((answer) => answer.statusCode).toSorted()).toEqual([200, 401]);
-  const served = answers.filter((answer) => answer.statusCode === 200).map(pairOf);
-  for (const pair of served) {
+  const good = answers.filter((answer) => answer.statusCode === 200).map(pairOf);
+  for (const pair of good) {
     expect(await statusOf(shop, pair.access)).toBe(401);
     expect((await refresh(shop, pair.refresh)).statusCode).toBe(401);
   }
