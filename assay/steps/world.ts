@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type IWorldOptions, World } from "@cucumber/cucumber";
+import type { EventStream } from "../src/http/event-stream.ts";
 import type { Exchange, Line, Sender } from "../src/http/exchange.ts";
 import { fault } from "../src/http/fault.ts";
 import type { Settings } from "../src/settings.ts";
@@ -27,6 +28,8 @@ export class Shop extends World<Settings> implements Line {
   readonly orders: PlacedOrder[] = [];
   /** the answers to all orders that were sent, taken or not, oldest first */
   readonly orderAnswers: Exchange[] = [];
+  /** what somebody follows, by name */
+  readonly streams = new Map<string, EventStream>();
   /** the ETag that somebody keeps, by the name of the item */
   readonly copies = new Map<string, string>();
   /** the cookies that somebody was given, oldest first, by name */

@@ -64,7 +64,8 @@ export async function send(
   }
 }
 
-function prepare(target: string, sender: Sender | undefined, request: string, content: Content): Sent {
+/** Makes a request of its parts, without sending it. */
+export function prepare(target: string, sender: Sender | undefined, request: string, content: Content): Sent {
   const [method, path] = splitOnce(request);
   const headers: Record<string, string> = { accept: "application/json", ...content.headers };
   if (sender !== undefined) headers["authorization"] = `Bearer ${sender.token}`;
@@ -87,7 +88,8 @@ function splitOnce(request: string): [string, string] {
   return [request.slice(0, space), request.slice(space + 1)];
 }
 
-function unanswered(sent: Sent, error: unknown): Fault {
+/** The fault of a request that nobody answered. */
+export function unanswered(sent: Sent, error: unknown): Fault {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const reason =
     error instanceof Error && error.name === "TimeoutError"
