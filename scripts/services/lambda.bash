@@ -13,6 +13,15 @@ environment() {
   printf 'export LAMBDA_NODE=%s\n' "$folder/node-$node_version/bin/node"
 }
 
+require_pip() {
+  python3 -m pip --version >/dev/null 2>&1 && return
+  [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null ||
+    skip "the emulator is fetched with pip, which is missing; this brings it: sudo apt-get install -y $(packages)"
+  say "installing $(packages)"
+  DEBIAN_FRONTEND=noninteractive timeout "$INSTALL_SECONDS" apt-get install -y --no-install-recommends "$(packages)" </dev/null >"$state/install.log" 2>&1 ||
+    skip "$(packages) could not be installed; $state/install.log says why"
+}
+
 # In place of the frame's: AWS packs the emulator into the wheel of its command line, of which nothing else is wanted.
 install_missing() {
   installed && return
@@ -22,8 +31,7 @@ install_missing() {
     Linux-aarch64 | Linux-arm64) arch=arm64 node=arm64 ;;
     *) skip "the emulator runs on Linux only" ;;
   esac
-  command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 ||
-    skip "the emulator is fetched with pip, which is missing; this brings it: sudo apt-get install -y $(packages)"
+  require_pip
   rm -rf "$folder"
   mkdir -p "$folder/fetched" "$folder/$emulator_version"
   say "fetching the Lambda emulator and Node.js $node_version"
