@@ -1,11 +1,16 @@
 // The long run: kills under load until there are a thousand of them, every planted defect, every crash one by one.
 //   scripts/node scripts/drill.ts [--kills 1000] [--seed N] [--only kills|crashes|sessions|supervisor|mutants]
+//     [--messaging postgres|rabbitmq|redis|sqs]
+// With another engine than PostgreSQL its server is killed as well, and there are 100 kills; with Redis every second
+// round has one that forgets everything when it is killed.
 // Ctrl-C ends it after the strikes that are under way, and what happened until then is judged.
 import { execFileSync, spawn } from "node:child_process";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Toll } from "../server/test/faults/battle.ts";
+import type { MessagingEngine } from "../server/src/config.ts";
 import { startCluster } from "../server/test/faults/cluster.ts";
+import { startDoomedBroker } from "../server/test/faults/doomed-broker.ts";
 import { describeFindings } from "../server/test/faults/judge.ts";
 import { type Ordeal, undergo } from "../server/test/faults/ordeal.ts";
 import { describe, plan } from "../server/test/faults/strikes.ts";
@@ -18,6 +23,9 @@ const MS_PER_SECOND = 1_000;
 const HITS_WANTED = 50;
 const REDELIVERIES_WANTED = 200;
 const FULL_DRILL = 1_000;
+/** With a broker. */
+const SHORT_DRILL = 100;
+const KILLS_PER_SHORT_ROUND = 50;
 const RETRIED_ORDERS = 100;
 const SESSION_KILLS = 100;
 const SESSION_LOGOUTS = 20;
@@ -25,13 +33,17 @@ const SUPERVISOR_KILLS = 20;
 
 const { values } = parseArgs({
   options: {
-    kills: { type: "string", default: String(FULL_DRILL) },
+    kills: { type: "string" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     only: { type: "string" },
+    messaging: { type: "string", default: "postgres" },
   },
 });
 const seed = Number(values.seed);
-const kills = Number(values.kills);
+const messaging = engineOf(values.messaging);
+const hasBroker = messaging !== "postgres";
+const kills = Number(values.kills ?? (hasBroker ? SHORT_DRILL : FULL_DRILL));
+const killsPerRound = hasBroker ? KILLS_PER_SHORT_ROUND : KILLS_PER_ROUND;
 const interrupted = new AbortController();
 process.once("SIGINT", () => {
   console.log("interrupted: judging what happened until now; Ctrl-C again ends at once");
@@ -41,7 +53,7 @@ process.once("SIGINT", () => {
 let failed = 0;
 console.log(`seed ${seed}, commit ${commit()}, node ${process.version}; --seed ${seed} repeats the schedule`);
 if (isWanted("kills")) failed += await killMany();
-for (const suite of ["crashes", "sessions", "supervisor", "mutants"]) {
+for (const suite of hasBroker ? [] : ["crashes", "sessions", "supervisor", "mutants"]) {
   if (isWanted(suite) && !interrupted.signal.aborted) failed += await runSuite(suite);
 }
 console.log(failed === 0 ? "the drill is passed" : `the drill is NOT passed: ${failed} failed`);
@@ -52,11 +64,13 @@ async function killMany(): Promise<number> {
   const startedAt = performance.now();
   const rounds: Ordeal[] = [];
   let bad = 0;
-  for (let round = 0; round * KILLS_PER_ROUND < kills && !interrupted.signal.aborted; round += 1) {
-    const strikes = plan(seed + round, Math.min(KILLS_PER_ROUND, kills - round * KILLS_PER_ROUND));
-    const before = round * KILLS_PER_ROUND;
+  for (let round = 0; round * killsPerRound < kills && !interrupted.signal.aborted; round += 1) {
+    const before = round * killsPerRound;
+    const strikes = plan(seed + round, Math.min(killsPerRound, kills - before), hasBroker);
     const onStrike = progress(before, startedAt);
-    const ordeal = await undergo(cluster, { seed: seed + round, strikes, signal: interrupted.signal, onStrike });
+    await using broker = await startDoomedBroker(messaging, round % 2 === 0);
+    const options = { seed: seed + round, strikes, signal: interrupted.signal, onStrike, shop: { broker } };
+    const ordeal = await undergo(cluster, options);
     rounds.push(ordeal);
     const { findings, others, toll, calls, unknown, orders, redeliveries, seconds } = ordeal;
     console.log(
@@ -112,6 +126,12 @@ function summarise(rounds: Ordeal[], seconds: number): number {
   if (redeliveries < REDELIVERIES_WANTED) short.push(`${redeliveries} redeliveries, ${REDELIVERIES_WANTED} wanted`);
   for (const line of short) console.log(line);
   return short.length;
+}
+
+function engineOf(name: string): MessagingEngine {
+  const found = (["postgres", "rabbitmq", "redis", "sqs"] as const).find((engine) => engine === name);
+  if (found === undefined) throw new Error(`--messaging ${name}: there are postgres, rabbitmq, redis and sqs`);
+  return found;
 }
 
 function isWanted(part: string): boolean {

@@ -41,6 +41,7 @@ export async function carryOut(
 
 function laneOf(strike: Strike): string {
   if (strike.kind === "session" || strike.kind === "server") return "postgres";
+  if (strike.kind === "broker") return "broker";
   return `${strike.kind === "pause" ? "worker" : strike.role}-${strike.process}`;
 }
 
@@ -55,6 +56,8 @@ export function nameOf(strike: Strike): string {
       return "worker stopped past its lease";
     case "session":
       return strike.how === "kill" ? "PostgreSQL session, SIGKILL" : "PostgreSQL session, terminated";
+    case "broker":
+      return "broker";
     case "server":
     default:
       return "PostgreSQL server";
@@ -74,6 +77,12 @@ async function carryOutOne(shop: Shop, strike: Strike): Promise<boolean> {
     case "session":
       await setTimeout(strike.afterMs);
       return await shop.cluster.killSession(shop.databaseUrl, strike.how);
+    case "broker":
+      await setTimeout(strike.afterMs);
+      await shop.broker?.kill();
+      await setTimeout(strike.forMs);
+      await shop.broker?.start();
+      return true;
     case "server":
     default:
       await setTimeout(strike.afterMs);

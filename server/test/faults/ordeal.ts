@@ -44,6 +44,7 @@ export type OrdealOptions = {
 const MS_PER_SECOND = 1_000;
 /** Short, so that orders which nobody pays expire under the load, and before it is judged. */
 const RESERVATION_SECONDS = 2;
+const EXPIRED_WITHIN_MS = 30_000;
 /** Journeys that are read: those in which something failed first. */
 const JOURNEYS = 30;
 
@@ -103,7 +104,7 @@ async function settle(shop: Shop): Promise<string[]> {
 async function expired(shop: Shop): Promise<void> {
   const text = "SELECT status, count(*)::int FROM orders WHERE status IN ('pending', 'reserved') GROUP BY status";
   const open = () => query(shop.databaseUrl, text).catch(() => undefined);
-  await until(async () => (await open())?.length === 0, open);
+  await until(async () => (await open())?.length === 0, open, EXPIRED_WITHIN_MS);
 }
 
 async function readJourneys(shop: Shop, [reader]: Person[], snapshot: Snapshot): Promise<Journey[]> {

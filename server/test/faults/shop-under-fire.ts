@@ -5,14 +5,19 @@ import { generateKeys } from "#src/platform/security/secrets.ts";
 import { findFreePort } from "#src/platform/postgres/postmaster.ts";
 import { until } from "#test/until.ts";
 import { type Cluster, query } from "./cluster.ts";
+import type { DoomedBroker } from "./doomed-broker.ts";
 import { type Role, type Slot, startSlot } from "./slot.ts";
 
 /** Short, so that what a killed worker held comes back within a test. */
 export const LEASE_MS = 1_000;
+/** What a broker has lost several times comes again after a patience that doubles. */
+const DRAINED_WITHIN_MS = 30_000;
 
 export type Shop = AsyncDisposable & {
   databaseUrl: string;
   cluster: Cluster;
+  /** what carries its messages, where that is not PostgreSQL */
+  broker: DoomedBroker | undefined;
   apis: Slot[];
   workers: Slot[];
   /** where the APIs listen; an address stays when its process is replaced */
@@ -30,6 +35,7 @@ export type ShopOptions = {
   apis?: number;
   workers?: number;
   env?: Record<string, string>;
+  broker?: DoomedBroker | undefined;
   /** failpoints that are armed in every life of the processes of a role */
   lasting?: Partial<Record<Role, string>>;
 };
@@ -40,7 +46,14 @@ export async function startShop(cluster: Cluster, options: ShopOptions = {}): Pr
   const databaseUrl = await cluster.createDatabase();
   const dataDir = await mkdtemp(path.join(tmpdir(), "shopfloor-shop-"));
   undo.defer(() => rm(dataDir, { recursive: true, force: true }));
-  const env = { ...BARE, ...(await generateKeys()), DATA_DIR: dataDir, LEASE_MS: String(LEASE_MS), ...options.env };
+  const env = {
+    ...BARE,
+    ...(await generateKeys()),
+    DATA_DIR: dataDir,
+    LEASE_MS: String(LEASE_MS),
+    ...options.broker?.env,
+    ...options.env,
+  };
   const slots: Slot[] = [];
   undo.defer(async () => void (await Promise.all(slots.map((slot) => slot.stop()))));
   const add = (role: Role, port: number, faults = "") => {
@@ -60,6 +73,7 @@ export async function startShop(cluster: Cluster, options: ShopOptions = {}): Pr
   const shop = {
     databaseUrl,
     cluster,
+    broker: options.broker,
     apis,
     workers,
     urls: ports.map((port) => `http://127.0.0.1:${port}`),
@@ -77,10 +91,10 @@ export async function startShop(cluster: Cluster, options: ShopOptions = {}): Pr
   return { ...shop, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** Resolves when no delivery is open any more. @throws Error after ten seconds, with what is left */
+/** Resolves when no delivery is open any more. @throws Error after half a minute, with what is left */
 export async function drained(shop: Shop): Promise<void> {
   const open = () => shop.open().catch(() => undefined);
-  await until(async () => (await open())?.length === 0, open);
+  await until(async () => (await open())?.length === 0, open, DRAINED_WITHIN_MS);
 }
 
 const OPEN = `SELECT message_id::int, attempts, (extract(epoch FROM due_at - now()) * 1000)::int AS due_in_ms
