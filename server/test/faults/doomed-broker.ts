@@ -1,5 +1,6 @@
 import type { MessagingEngine } from "#src/config.ts";
 import { ELASTICMQ_HOME, startElasticMq } from "#test/elasticmq-server.ts";
+import { hasRabbit, startRabbit } from "#test/rabbitmq-server.ts";
 import { hasRedis, startRedis } from "#test/redis-server.ts";
 
 /** A broker that is there to be killed. */
@@ -44,7 +45,10 @@ export async function startDoomedBroker(engine: MessagingEngine, keeps: boolean)
       };
     }
     case "rabbitmq":
-    default:
-      throw new Error(`${engine} is not drilled yet`);
+    default: {
+      if (!hasRabbit) throw new Error("there is no RabbitMQ; this brings it: scripts/services/start rabbitmq");
+      const server = await startRabbit();
+      return { ...server, env: { ...env, RABBITMQ_URL: server.url } };
+    }
   }
 }
