@@ -10,10 +10,12 @@ packages() { echo openjdk-17-jdk-headless maven; }
 installed() { [ -f "$home/.complete" ] && find_jdk >/dev/null; }
 ready() { [ -f "$folder/port" ] && engine_ready "$(cat "$folder/port")"; }
 
-# Any credentials do; the SDK only wants to find some.
+# Any region does; the server has none.
 environment() {
   printf 'export SQS_ENDPOINT=http://127.0.0.1:%s\n' "$(cat "$folder/port")"
   printf 'export ELASTICMQ_HOME=%s\n' "$home"
+  # shellcheck disable=SC2016 -- for the shell that reads it
+  printf 'export AWS_REGION="${AWS_REGION:-eu-central-1}"\n'
 }
 
 # In place of the one for search engines.
