@@ -22,18 +22,17 @@ test("the template has the queues that the relay sends to, and no others", () =>
   expect([...queues.values()].toSorted()).toEqual(wanted);
 });
 
-test("each queue has an event of the function, an alarm for its age, and its line in both policies", () => {
+test("each queue is a source of the function, and has an alarm for its age and a line in both policies", () => {
   for (const logical of queues.keys()) {
-    expect
-      .soft(template)
-      .toContain(`          Type: SQS\n          Properties:\n            Queue: !GetAtt ${logical}.Arn\n`);
+    const source = `  ${logical}Source:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n`;
+    expect.soft(template).toContain(`${source}      EventSourceArn: !GetAtt ${logical}.Arn\n`);
     expect.soft(template).toContain(`  ${logical}Late:\n    Type: AWS::CloudWatch::Alarm\n`);
     expect.soft(template.match(new RegExp(`^ +- !GetAtt ${logical}\\.Arn$`, "gm")), logical).toHaveLength(2);
   }
 });
 
 test("every batch may fail in part, or one record would bring all others of its batch again", () => {
-  expect(template.match(/^ {10}Type: SQS$/gm)).toHaveLength(wanted.length);
+  expect(template.match(/Type: AWS::Lambda::EventSourceMapping/g)).toHaveLength(wanted.length);
   expect(template.match(/FunctionResponseTypes: \[ReportBatchItemFailures\]/g)).toHaveLength(wanted.length);
 });
 
