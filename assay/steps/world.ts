@@ -30,6 +30,8 @@ export class Shop extends World<Settings> implements Line {
   readonly orderAnswers: Exchange[] = [];
   /** what somebody follows, by name */
   readonly streams = new Map<string, EventStream>();
+  /** what is put right again when the scenario is over */
+  readonly undo: (() => Promise<void>)[] = [];
   /** the ETag that somebody keeps, by the name of the item */
   readonly copies = new Map<string, string>();
   /** the cookies that somebody was given, oldest first, by name */

@@ -15,13 +15,16 @@ export type PlacedOrder = { id: number; buyer: Sender };
 const ENDED: readonly string[] = ["reserved", "rejected", "cancelled"];
 const ORDERS_PER_PAGE = 100;
 
-/** Sends an order. `key` is the Idempotency-Key; undefined: none. */
+/** Sends an order. `key` is the Idempotency-Key, `correlationId` the X-Correlation-ID; undefined: none. */
 export function order(
   line: Line,
   buyer: Sender | undefined,
-  { wishes, key }: { wishes: Wish[]; key?: string | undefined },
+  { wishes, key, correlationId }: { wishes: Wish[]; key?: string | undefined; correlationId?: string },
 ): Promise<Exchange> {
-  const headers: Record<string, string> = key === undefined ? {} : { "idempotency-key": key };
+  const headers: Record<string, string> = {
+    ...(key !== undefined && { "idempotency-key": key }),
+    ...(correlationId !== undefined && { "x-correlation-id": correlationId }),
+  };
   return send(line, buyer, "POST /api/v2/orders", { json: { items: wishes }, headers });
 }
 
