@@ -27,6 +27,8 @@ export type EngineUnderTest = {
 type Numbered = Message<{ n: number }>;
 export type Handle = (trx: Trx, messages: Numbered[]) => Promise<void>;
 
+type Pool = ReturnType<typeof createPool>;
+
 const LEASE_MS = 1_000;
 export const BATCH = 50;
 /** Longer than a test: what passes has not waited for a delivery to be sent once more. */
@@ -61,14 +63,11 @@ export async function openEngineShop(engine: EngineUnderTest, options: { mangle?
     await Promise.all(all.map((drain) => drain()));
   });
   const kept = undo.move();
-  const count = async (table: string, condition = "true") =>
-    Number((await pool.query<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${condition}`)).rows[0]?.n);
-
   return {
     db,
     context,
     consumer,
-    count,
+    ...looksInto(pool),
     publish: (numbers: number[]) =>
       transact(context, (trx) =>
         publish(
@@ -98,19 +97,28 @@ export async function openEngineShop(engine: EngineUnderTest, options: { mangle?
       const values = messages.map(({ payload }) => payload.n);
       await sql`INSERT INTO effects (n) SELECT unnest(${values}::int[])`.execute(trx);
     },
-    effects: async () => (await pool.query<{ n: number }>("SELECT n FROM effects ORDER BY n")).rows.map((row) => row.n),
     /** Publications that the broker has not confirmed. */
     failures: async () => {
       const metric = await registry.getSingleMetric("messaging_relay_failures_total")?.get();
       return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
     },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** What a test asks the database, and how it helps time along. */
+function looksInto(pool: Pool) {
+  const count = async (table: string, condition = "true") =>
+    Number((await pool.query<{ n: number }>(`SELECT count(*) AS n FROM ${table} WHERE ${condition}`)).rows[0]?.n);
+  return {
+    count,
+    effects: async () => (await pool.query<{ n: number }>("SELECT n FROM effects ORDER BY n")).rows.map((row) => row.n),
     /** Makes what waits for its next attempt due at once; what a worker holds has a lease, and stays where it is. */
     hurry: () =>
       pool.query(`UPDATE deliveries d SET due_at = now() WHERE dead_at IS NULL AND handled_at IS NULL
         AND relayed_at IS NULL AND attempts > 0
         AND attempts = (SELECT count(*) FROM delivery_failures f WHERE f.message_id = d.message_id)`),
     drained: () => until(async () => (await count("deliveries", "handled_at IS NULL AND dead_at IS NULL")) === 0),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
 

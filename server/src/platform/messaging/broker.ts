@@ -10,13 +10,6 @@ export type Parcel = {
   traceparent: string;
 };
 
-/** Whether a message that a broker hands over is one of ours. */
-export function isParcel(value: unknown): value is Parcel {
-  if (typeof value !== "object" || value === null) return false;
-  const { message_id, consumer } = value as Partial<Parcel>;
-  return Number.isSafeInteger(message_id) && typeof consumer === "string";
-}
-
 /** The port behind which RabbitMQ, Redis Streams and SQS stand; on PostgreSQL nobody needs one. */
 export type Broker = {
   /**

@@ -1,7 +1,8 @@
 import { Connection, ConsumerStatus, type Publisher } from "rabbitmq-client";
 import { within } from "#src/platform/deadline.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
-import { type Broker, isParcel, type Parcel } from "../broker.ts";
+import type { Broker, Parcel } from "../broker.ts";
+import { readParcel } from "./parcel.ts";
 
 /** Shorter than a relay waits for a confirmation: it holds rows meanwhile. */
 const ACQUIRE_TIMEOUT_MS = 1_500;
@@ -46,8 +47,9 @@ export function openRabbitBroker(options: { url: string; log: Log; onReturned(co
   // Two, because a server that is short of memory stops reading from those that publish: acknowledgements must get through.
   const publishing = connect(options, "publishes");
   const consuming = connect(options, "consumes");
+  const { publish, stop } = publisherOn(publishing, options);
   return {
-    publish: publisherOn(publishing, options),
+    publish,
     consume(consumer, { batch }, onParcels) {
       const props = {
         queue: queueOf(consumer),
@@ -56,7 +58,8 @@ export function openRabbitBroker(options: { url: string; log: Log; onReturned(co
       };
       const take = inBatches(batch, onParcels);
       const subscriber = consuming.createConsumer(props, async ({ body }) => {
-        if (isParcel(body)) return await take(body);
+        const parcel = readParcel({ ...(body as object) });
+        if (parcel !== undefined) return await take(parcel);
         options.log.warn({ consumer }, "what lies in the queue is none of ours; putting it aside");
         return ConsumerStatus.DROP;
       });
@@ -69,6 +72,8 @@ export function openRabbitBroker(options: { url: string; log: Log; onReturned(co
       await channel.close();
     },
     async close() {
+      // A connection ends when its channels have; that of a server which is away answers nothing.
+      await within(stop(), CLOSE_LIMIT_MS).catch(() => undefined);
       await Promise.all([publishing, consuming].map(closeWithin));
     },
   };
@@ -77,7 +82,7 @@ export function openRabbitBroker(options: { url: string; log: Log; onReturned(co
 function publisherOn(
   connection: Connection,
   { log, onReturned }: { log: Log; onReturned(consumer: string): void },
-): Broker["publish"] {
+): { publish: Broker["publish"]; stop(): Promise<void> } {
   const publisher: Publisher = connection.createPublisher({ confirm: true });
   const declared = new Map<string, Promise<void>>();
   const returns = new Map<string, number>();
@@ -101,7 +106,7 @@ function publisherOn(
     declared.set(consumer, declaring);
     return declaring;
   };
-  return async (parcels) => {
+  const publish: Broker["publish"] = async (parcels) => {
     const consumers = [...new Set(parcels.map(({ consumer }) => consumer))];
     await Promise.all(consumers.map(declareOnce));
     const before = consumers.map(returnsOf);
@@ -110,6 +115,7 @@ function publisherOn(
     const lost = consumers.filter((consumer, index) => returnsOf(consumer) !== before[index]);
     if (lost.length > 0) throw new Error(`RabbitMQ had no queue for ${lost.join(", ")}`);
   };
+  return { publish, stop: () => publisher.close() };
 }
 
 function envelopeOf({ consumer, message_id, topic, correlation_id: correlationId, traceparent }: Parcel) {
@@ -185,7 +191,6 @@ function connect({ url, log }: { url: string; log: Log }, purpose: string): Conn
   return connection;
 }
 
-// An orderly end waits for answers that a server which is away does not give.
 async function closeWithin(connection: Connection): Promise<void> {
   await within(connection.close(), CLOSE_LIMIT_MS).catch(() => connection.unsafeDestroy());
 }
