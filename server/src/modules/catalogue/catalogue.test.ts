@@ -46,10 +46,12 @@ test("of a hundred writers who read the same version, one wins and the others ar
   const created = await owner.post("/api/v1/items", { title: "Contested" });
   const path = String(created.headers.location);
   const etag = String((await owner.get(path)).headers.etag);
-  const racing = Array.from({ length: 100 }, (_, index) =>
-    owner.put(path, { title: `${index}` }, { "if-match": etag }),
-  );
-  const statuses = (await Promise.all(racing)).map((answer) => answer.statusCode);
+  // On a busy machine a hundred wait too long for the test's few connections; who is told so comes again.
+  const replace = async (title: string): Promise<number> => {
+    const { statusCode } = await owner.put(path, { title }, { "if-match": etag });
+    return statusCode === 503 ? await replace(title) : statusCode;
+  };
+  const statuses = await Promise.all(Array.from({ length: 100 }, (_, index) => replace(`${index}`)));
   expect(statuses.toSorted()).toEqual([200, ...Array(99).fill(412)]);
 });
 

@@ -3,7 +3,7 @@ import Type, { type Static } from "typebox";
 import { isAllowed } from "#src/permissions.ts";
 import type { Reading } from "#src/platform/cache/cache.ts";
 import type { Context } from "#src/platform/context.ts";
-import type { Db } from "#src/platform/database/database.ts";
+import type { Db, Trx } from "#src/platform/database/database.ts";
 import { shareUnsent } from "#src/platform/database/share-unsent.ts";
 import { transact } from "#src/platform/database/transact.ts";
 import { checkIfMatch, sendVersioned, versionedBody } from "#src/platform/http/etag.ts";
@@ -132,9 +132,12 @@ async function sendAnyOwn(
   sendReading(request, reply, known, itemNotFound);
 }
 
-function itemChangeRoutes(app: App, context: Context): void {
-  const { db } = context;
+// With its owner, in the same transaction: asked for behind it, a change that was made could be answered with a 503.
+async function applyChange(trx: Trx, input: Parameters<typeof changeItem>[1]): Promise<Item> {
+  return await withOwner(trx, await changeItem(trx, input));
+}
 
+function itemChangeRoutes(app: App, context: Context): void {
   app.put(
     "/api/v1/items/:id",
     {
@@ -150,8 +153,7 @@ function itemChangeRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const input = changeOf(request);
       const change = { ...NOTHING_SAID, ...request.body };
-      const item = await transact(context, (trx) => changeItem(trx, { ...input, change }));
-      return sendVersioned(request, reply, await withOwner(db, item));
+      return sendVersioned(request, reply, await transact(context, (trx) => applyChange(trx, { ...input, change })));
     },
   );
 
@@ -163,8 +165,8 @@ function itemChangeRoutes(app: App, context: Context): void {
     },
     async (request, reply) => {
       const input = changeOf(request);
-      const item = await transact(context, (trx) => changeItem(trx, { ...input, change: request.body }));
-      return sendVersioned(request, reply, await withOwner(db, item));
+      const { body: change } = request;
+      return sendVersioned(request, reply, await transact(context, (trx) => applyChange(trx, { ...input, change })));
     },
   );
 
