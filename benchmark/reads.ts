@@ -47,6 +47,7 @@ async function compare(target: URL): Promise<void> {
   const questions: Record<string, { url: URL; floor: string }> = {
     "raw, an item's bytes": { url: floor.url, floor: "raw, an item's bytes" },
     "one item, hot": { url: new URL(item, target), floor: "raw, an item's bytes" },
+    "our constant, /healthz": { url: new URL("/healthz", target), floor: "raw, an item's bytes" },
     "raw, a page's bytes": { url: pageFloor.url, floor: "raw, a page's bytes" },
     "equal pages at the same time": { url: new URL(page, target), floor: "raw, a page's bytes" },
   };

@@ -1,10 +1,10 @@
 // Searches and suggestions per second, and how long they take, among 20,000 products of a running shop on this machine.
 // The products are put there first, by their SKU: a second run finds them there.
 //   scripts/node benchmark/search.ts [--target http://127.0.0.1:8000] [--seconds 10] [--clients 8] [--items 20000]
-import { Agent, request } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { manyItems } from "../server/test/many-items.ts";
+import { load, openClient, quantilesOf } from "./client.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,14 +17,11 @@ const { values } = parseArgs({
 const seconds = Math.min(Number(values.seconds), 60);
 const clients = Math.min(Number(values.clients), 256);
 const items = Math.min(Number(values.items), 100_000);
-const target = new URL(values.target);
-if (!["127.0.0.1", "localhost", "[::1]"].includes(target.hostname)) throw new Error("only a server on this machine");
 
 const BATCH = 500;
 const INDEXED_WITHIN_SECONDS = 300;
 const LOOK_EVERY_MS = 250;
-const agent = new Agent({ keepAlive: true, maxSockets: clients });
-type Answer = { status: number; body: Record<string, unknown> };
+const shop = openClient(values.target, clients);
 
 const products = manyItems(items);
 await shelve();
@@ -43,23 +40,25 @@ const KINDS: Record<string, (turn: number) => string> = {
 };
 console.log(`${items} products, ${clients} clients, ${seconds} s each, node ${process.version}`);
 for (const [name, pathOf] of Object.entries(KINDS)) await measure(name, pathOf);
-agent.destroy();
+shop.close();
 
 async function shelve(): Promise<void> {
-  const login = { email: "staff@shopfloor.example", password: "shopfloor-staff" };
-  const token = String((await send("POST", "/api/v1/users/login", undefined, login)).body["access_token"]);
+  const staff = await shop.logIn("staff@shopfloor.example", "shopfloor-staff");
   const startedAt = performance.now();
   for (let start = 0; start < products.length; start += BATCH) {
     const batch = products.slice(start, start + BATCH).map(({ id, title, stock, ...product }) => {
       const { description, category, tags, price_cents } = product;
       return { sku: `BENCH-${id}`, name: title, description, category, tags, price_cents, stock: stock ?? 0 };
     });
-    const { status, body } = await send("POST", "/api/v2/product-batches", token, { products: batch });
+    const { status, body } = await shop.send("POST", "/api/v2/product-batches", {
+      signedIn: staff,
+      body: { products: batch },
+    });
     if (status !== 200) throw new Error(`the products were refused: ${status} ${JSON.stringify(body).slice(0, 300)}`);
   }
   const writtenMs = performance.now() - startedAt;
   const deadline = performance.now() + INDEXED_WITHIN_SECONDS * 1_000;
-  while (Number((await send("GET", "/api/v1/search/items?limit=1")).body["total"]) < items) {
+  while (Number((await shop.send("GET", "/api/v1/search/items?limit=1")).body["total"]) < items) {
     if (performance.now() > deadline) throw new Error("the products are not indexed in time");
     await setTimeout(LOOK_EVERY_MS);
   }
@@ -70,43 +69,11 @@ async function shelve(): Promise<void> {
 }
 
 async function measure(name: string, pathOf: (turn: number) => string): Promise<void> {
-  const latencies: number[] = [];
-  let turn = 0;
-  const startedAt = performance.now();
-  const deadline = startedAt + seconds * 1_000;
-  const ask = async (): Promise<void> => {
-    while (performance.now() < deadline) {
-      const sentAt = performance.now();
-      const { status } = await send("GET", `/api/v1/search/${pathOf((turn += 1))}`);
-      if (status !== 200) throw new Error(`${name}: ${status}`);
-      latencies.push(performance.now() - sentAt);
-    }
-  };
-  await Promise.all(Array.from({ length: clients }, ask));
-  const rate = Math.round((latencies.length * 1_000) / (performance.now() - startedAt));
-  latencies.sort((one, other) => one - other);
-  const at = (quantile: number) => (latencies[Math.floor(latencies.length * quantile)] ?? 0).toFixed(1);
-  console.log(
-    `${name.padEnd(26)} ${String(rate).padStart(6)}/s  p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, p99 ${at(0.99)} ms`,
-  );
-}
-
-function send(method: string, path: string, token?: string, body?: unknown): Promise<Answer> {
-  const headers: Record<string, string> = {};
-  if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
-  const payload = body === undefined ? undefined : JSON.stringify(body);
-  if (payload !== undefined) headers["content-type"] = "application/json";
-  return new Promise((resolve, reject) => {
-    const sent = request(new URL(path, target), { method, headers, agent }, (response) => {
-      const parts: Buffer[] = [];
-      response.on("data", (part: Buffer) => parts.push(part));
-      response.on("end", () => {
-        const text = Buffer.concat(parts).toString();
-        resolve({ status: response.statusCode ?? 0, body: text === "" ? {} : (JSON.parse(text) as Answer["body"]) });
-      });
-      response.on("error", reject);
-    });
-    sent.on("error", reject);
-    sent.end(payload);
+  const { latencies, tookMs } = await load({ clients, seconds }, async (turn) => {
+    const { status } = await shop.send("GET", `/api/v1/search/${pathOf(turn)}`);
+    if (status !== 200) throw new Error(`${name}: ${status}`);
+    return true;
   });
+  const rate = Math.round((latencies.length * 1_000) / tookMs);
+  console.log(`${name.padEnd(26)} ${String(rate).padStart(6)}/s  ${quantilesOf(latencies)}`);
 }
