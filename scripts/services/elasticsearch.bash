@@ -1,18 +1,7 @@
 # Elasticsearch 8, as Maven's repository has it: a real server with few modules, and a plugin of ours for the English that it lacks.
 version=8.19.21
-START_TRIES=360
-home="$folder/elasticsearch-$version"
 # shellcheck source=/dev/null
 . "$here/java/jdk.bash"
-
-packages() { echo openjdk-17-jdk-headless maven; }
-installed() { [ -f "$home/.complete" ] && find_jdk >/dev/null; }
-ready() { [ -f "$folder/port" ] && engine_ready "$(cat "$folder/port")"; }
-
-environment() {
-  printf 'export ELASTICSEARCH_URL=http://127.0.0.1:%s\n' "$(cat "$folder/port")"
-  printf 'export ELASTICSEARCH_HOME=%s\n' "$home"
-}
 
 # In place of the frame's: the packages bring what fetches it.
 install_missing() {
@@ -53,5 +42,3 @@ start_it() {
   add_plugin
   start_engine "$here/java/run-elasticsearch" "$home"
 }
-
-stop_it() { stop_engine; }

@@ -1,18 +1,7 @@
 # OpenSearch 2 with all its usual modules, from Maven's repository.
 version=2.19.1.0
-START_TRIES=360
-home="$folder/opensearch-$version"
 # shellcheck source=/dev/null
 . "$here/java/jdk.bash"
-
-packages() { echo openjdk-17-jdk-headless maven; }
-installed() { [ -f "$home/.complete" ] && find_jdk >/dev/null; }
-ready() { [ -f "$folder/port" ] && engine_ready "$(cat "$folder/port")"; }
-
-environment() {
-  printf 'export OPENSEARCH_URL=http://127.0.0.1:%s\n' "$(cat "$folder/port")"
-  printf 'export OPENSEARCH_HOME=%s\n' "$home"
-}
 
 # In place of the frame's: the packages bring what fetches it.
 install_missing() {
@@ -38,4 +27,3 @@ POM
 }
 
 start_it() { start_engine "$here/java/run-opensearch" "$home"; }
-stop_it() { stop_engine; }

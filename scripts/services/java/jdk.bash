@@ -1,6 +1,18 @@
-# What the services that run on Java have in common; sourced by them. Both engines want a JDK of 17 to 21.
+# What the services that run on Java have in common; sourced by them, with `version` set. What differs they say after that.
 JDK_OLDEST=17
 JDK_NEWEST=21
+START_TRIES=360
+home="$folder/$service-$version"
+
+packages() { echo openjdk-17-jdk-headless maven; }
+installed() { [ -f "$home/.complete" ] && find_jdk >/dev/null; }
+ready() { [ -f "$folder/port" ] && engine_ready "$(cat "$folder/port")"; }
+stop_it() { stop_engine; }
+
+environment() {
+  printf 'export %s_URL=http://127.0.0.1:%s\n' "${service^^}" "$(cat "$folder/port")"
+  printf 'export %s_HOME=%s\n' "${service^^}" "$home"
+}
 
 # Prints the folder of a JDK that fits, compiler included; fails when there is none.
 find_jdk() {
