@@ -1,12 +1,8 @@
 import pino from "pino";
 import { errorChain } from "./error-chain.ts";
+import { createLineWriter, type LineWriter } from "./line-writer.ts";
 
 export type Log = pino.Logger;
-
-const BUFFER_BYTES = 4_096;
-const FLUSH_EVERY_MS = 500;
-/** Beyond this much unwritten output lines are dropped: a full disk or a stuck reader must not take the memory. */
-const MAX_UNWRITTEN_BYTES = 16 * 1_048_576;
 
 const SECRETS = [
   "authorization",
@@ -43,15 +39,11 @@ export function createLog(config: { logLevel: string; process: string }, destina
   );
 }
 
-function standardOutput(): pino.DestinationStream {
-  const output = pino.destination({
-    sync: false,
-    minLength: BUFFER_BYTES,
-    maxLength: MAX_UNWRITTEN_BYTES,
-    periodicFlush: FLUSH_EVERY_MS,
-  });
-  // Without a listener a full disk or a closed pipe would end the process.
-  output.on("error", () => undefined);
+let output: LineWriter | undefined;
+
+// One for all logs of the process, so that their lines come in their order.
+function standardOutput(): LineWriter {
+  output ??= createLineWriter(1);
   return output;
 }
 
