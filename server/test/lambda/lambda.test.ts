@@ -66,6 +66,23 @@ describe.skipIf(!isReady)(`behind a real queue, in AWS's emulator${brings}`, { t
     expect([source.reported, source.failures]).toEqual([[], []]);
   });
 
+  test("what the function changes is shown by an API that has it cached", async () => {
+    await using shop = await start();
+    const owner = await shop.app.signUp();
+    const created = await owner.post("/api/v1/items", { title: "A lamp" });
+    const shown = async () => {
+      const { body } = await shop.app.anonymous.get(`/api/v1/items/${Number(created.body["id"])}`);
+      return (body["owner"] as { full_name: string }).full_name;
+    };
+    await owner.patch("/api/v1/users/me", { full_name: "Ann Before" });
+    await using source = shop.startSource();
+    await drained(shop.app);
+    await until(async () => (await shown()) === "Ann Before");
+    await owner.patch("/api/v1/users/me", { full_name: "Ann After" });
+    await until(async () => (await shown()) === "Ann After");
+    expect([source.reported, source.failures]).toEqual([[], []]);
+  });
+
   test("a delivery that fails is tried again by its row and not by the queue", async () => {
     await using shop = await start({ FAULTS: "worker.before_handled=throw@1" });
     const kettle = await stocked(shop.app, { stock: 1_000 });
