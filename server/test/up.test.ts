@@ -11,7 +11,7 @@ import { until } from "#test/until.ts";
 
 const run = promisify(execFile);
 const STOP_LIMIT_MS = 10_000;
-const SLOW_MS = 60_000;
+const SLOW_MS = 180_000;
 
 test("from an empty folder to a reserved order, by the lines of the box", { timeout: SLOW_MS }, async () => {
   await using dataDir = await createDataDir();

@@ -90,7 +90,7 @@ test("fifty refreshes of one token at once get the same one successor, and the s
 });
 
 // case 58
-test("without a grace, of two at once one is good and the session ends: whoever was first, was not alone", async () => {
+test("without a grace, of two at once one is served and the session ends: whoever was first, was not alone", async () => {
   await using shop = await startApp({ worker: false, env: { REFRESH_GRACE_SECONDS: "0" } });
   const first = await logInAnew(shop);
   const answers = await Promise.all([refresh(shop, first.refresh), refresh(shop, first.refresh)]);
