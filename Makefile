@@ -21,10 +21,9 @@ check: $(INSTALLED) ## types, lint, format, unused code
 services: ## real services on this machine for the tests; scripts/services/stop ends them
 	@exec scripts/services/start
 
-drill: $(INSTALLED) ## the long tests: kills, outages, soak, Schemathesis with a random seed
-	@test -f scripts/drill.ts || { echo "there are no drills in this checkout yet" >&2; exit 1; }
-	@$(NODE) scripts/drill.ts
-	@exec $(NODE) scripts/schemathesis.ts --seed random
+drill: $(INSTALLED) ## the long tests: kills, races, Schemathesis; MESSAGING=rabbitmq|redis|sqs kills that broker instead
+	@$(NODE) scripts/drill.ts $(if $(MESSAGING),--messaging $(MESSAGING))
+	@$(if $(MESSAGING),:,exec $(NODE) scripts/schemathesis.ts --seed random)
 
 clean: ## what can be made again; data stays
 	rm -rf node_modules */node_modules coverage reports

@@ -1,5 +1,5 @@
 // The long run: kills under load until there are a thousand of them, every planted defect, every crash one by one.
-//   scripts/node scripts/drill.ts [--kills 1000] [--seed N] [--only kills|crashes|sessions|supervisor|mutants]
+//   scripts/node scripts/drill.ts [--kills 1000] [--seed N] [--only kills|crashes|sessions|supervisor|mutants|endings|any-order]
 //     [--messaging postgres|rabbitmq|redis|sqs]
 // With another engine than PostgreSQL its server is killed as well, and there are 100 kills; with Redis every second
 // round has one that forgets everything when it is killed.
@@ -25,11 +25,13 @@ const REDELIVERIES_WANTED = 200;
 const FULL_DRILL = 1_000;
 /** With a broker. */
 const SHORT_DRILL = 100;
-const KILLS_PER_SHORT_ROUND = 50;
+const KILLS_PER_SHORT_ROUND = 25;
 const RETRIED_ORDERS = 100;
 const SESSION_KILLS = 100;
 const SESSION_LOGOUTS = 20;
 const SUPERVISOR_KILLS = 20;
+const RACES = 500;
+const SEEDS = 1_000;
 
 const { values } = parseArgs({
   options: {
@@ -53,7 +55,7 @@ process.once("SIGINT", () => {
 let failed = 0;
 console.log(`seed ${seed}, commit ${commit()}, node ${process.version}; --seed ${seed} repeats the schedule`);
 if (isWanted("kills")) failed += await killMany();
-for (const suite of hasBroker ? [] : ["crashes", "sessions", "supervisor", "mutants"]) {
+for (const suite of hasBroker ? [] : ["crashes", "sessions", "supervisor", "mutants", "endings", "any-order"]) {
   if (isWanted(suite) && !interrupted.signal.aborted) failed += await runSuite(suite);
 }
 console.log(failed === 0 ? "the drill is passed" : `the drill is NOT passed: ${failed} failed`);
@@ -141,7 +143,7 @@ function isWanted(part: string): boolean {
 /** The crashes one by one, or every planted defect: the same files as in `make test`, with the full numbers. */
 async function runSuite(name: string): Promise<number> {
   const vitest = [path.join(ROOT, "node_modules/vitest/vitest.mjs"), "run", "--root", path.join(ROOT, "server")];
-  const numbers = Object.entries({ RETRIED_ORDERS, SESSION_KILLS, SESSION_LOGOUTS, SUPERVISOR_KILLS });
+  const numbers = Object.entries({ RETRIED_ORDERS, SESSION_KILLS, SESSION_LOGOUTS, SUPERVISOR_KILLS, RACES, SEEDS });
   const env = { ...process.env, MUTANTS: "all", ...Object.fromEntries(numbers.map(([key, n]) => [key, String(n)])) };
   const child = spawn(process.execPath, [...vitest, `test/faults/${name}.test.ts`], { env, stdio: "inherit" });
   return await new Promise((resolve) => child.once("exit", (code) => resolve(code === 0 ? 0 : 1)));

@@ -42,6 +42,8 @@ export type OrdealOptions = {
 };
 
 const MS_PER_SECOND = 1_000;
+const SERVER_ERROR = 500;
+const UNANSWERED = { status: SERVER_ERROR, body: {} as Record<string, unknown> };
 /** Short, so that orders which nobody pays expire under the load, and before it is judged. */
 const RESERVATION_SECONDS = 2;
 const EXPIRED_WITHIN_MS = 30_000;
@@ -110,13 +112,18 @@ async function expired(shop: Shop): Promise<void> {
 async function readJourneys(shop: Shop, [reader]: Person[], snapshot: Snapshot): Promise<Journey[]> {
   const ids = [...snapshot.failures, ...snapshot.orders].map(({ correlation_id }) => correlation_id);
   const [url = ""] = shop.urls;
-  return await Promise.all(
-    [...new Set(ids)].slice(0, JOURNEYS).map(async (correlation_id) => {
-      const route = `/api/v1/operations/journeys/${encodeURIComponent(correlation_id)}`;
-      const { body } = await ask(`${url}${route}`, reader === undefined ? {} : { token: reader.token });
-      return { correlation_id, entries: (body["entries"] ?? []) as JourneyEntry[] };
-    }),
-  );
+  const token = reader?.token ?? "";
+  const journeys: Journey[] = [];
+  // One after the other, and again when the machine is too busy to answer: what counts is what is told.
+  for (const correlation_id of [...new Set(ids)].slice(0, JOURNEYS)) {
+    const route = `/api/v1/operations/journeys/${encodeURIComponent(correlation_id)}`;
+    const told = await until(async () => {
+      const { status, body } = await ask(`${url}${route}`, { token }).catch(() => UNANSWERED);
+      return status < SERVER_ERROR && body;
+    });
+    journeys.push({ correlation_id, entries: (told["entries"] ?? []) as JourneyEntry[] });
+  }
+  return journeys;
 }
 
 async function verify(shop: Shop): Promise<string[]> {

@@ -1,4 +1,5 @@
 import { Agent, request as send } from "node:http";
+import { until } from "#test/until.ts";
 import { query } from "./cluster.ts";
 import type { Shop } from "./shop-under-fire.ts";
 
@@ -66,8 +67,16 @@ export async function stock(
   return Number((await expectStatus(201, `${shop.urls[0]}/api/v2/products`, asking)).body["id"]);
 }
 
+/** Asks again while the service is too busy to answer: for what does no harm when it is done twice. */
+export async function askAgain(url: string, asking: Asking): Promise<Reply> {
+  return await until(async () => {
+    const reply = await ask(url, asking).catch(() => undefined);
+    return reply !== undefined && reply.status !== UNAVAILABLE && reply;
+  });
+}
+
 async function expectStatus(status: number, url: string, asking: Asking): Promise<Reply> {
-  const reply = await ask(url, asking);
+  const reply = await askAgain(url, asking);
   if (reply.status !== status) throw new Error(`${url}: ${reply.status} ${JSON.stringify(reply.body)}`);
   return reply;
 }
