@@ -1,14 +1,8 @@
 # ElasticMQ: a server that speaks SQS, from Maven's repository. It keeps nothing: it starts with no queue.
 # Tests that hurt it start one of their own from the same jars.
 version=1.7.1
-START_TRIES=120
-home="$folder/elasticmq-$version"
 # shellcheck source=/dev/null
 . "$here/java/jdk.bash"
-
-packages() { echo openjdk-17-jdk-headless maven; }
-installed() { [ -f "$home/.complete" ] && find_jdk >/dev/null; }
-ready() { [ -f "$folder/port" ] && engine_ready "$(cat "$folder/port")"; }
 
 # Any region does; the server has none.
 environment() {
@@ -45,4 +39,3 @@ POM
 }
 
 start_it() { start_engine "$here/java/run-elasticmq" "$home"; }
-stop_it() { stop_engine; }

@@ -2,7 +2,8 @@
 JDK_OLDEST=17
 JDK_NEWEST=21
 START_TRIES=360
-home="$folder/$service-$version"
+# The scripts that run a server are given its home, and want only the JDK of this file.
+[ -z "${service:-}" ] || home="$folder/$service-$version"
 
 packages() { echo openjdk-17-jdk-headless maven; }
 installed() { [ -f "$home/.complete" ] && find_jdk >/dev/null; }
