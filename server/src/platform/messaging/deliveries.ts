@@ -34,7 +34,11 @@ export async function claimFresh(db: Db, consumer: string, limit: number, leaseM
   return rows.map((row) => deliveryOf(consumer, row));
 }
 
-/** Claims one due delivery that was tried before: alone, so that one which kills its worker takes no neighbour along. */
+/**
+ * Claims one due delivery that was tried before: alone, so that one which kills its worker takes no neighbour along. Its
+ * lease is up to half as long again, by chance: those of other consumers that died with the worker, too, would else be
+ * due at the very moment at which it is, and die with the next one, until they were given up for nothing.
+ */
 export async function claimRetried(
   db: Db,
   { consumer, patience = QUEUE_PATIENCE }: { consumer: string; patience?: Patience },
@@ -152,14 +156,14 @@ const IS_RUNNING = "NOT EXISTS (SELECT FROM paused_consumers p WHERE p.consumer 
 
 const IS_OPEN = "d.handled_at IS NULL AND d.dead_at IS NULL";
 
-function claim(condition: string, taking: string): string {
+function claim(condition: string, taking: string, stretch = "1"): string {
   return `
   WITH due AS (
     SELECT d.message_id FROM deliveries d
     WHERE d.consumer = $1 AND ${IS_OPEN} AND ${condition} AND ${IS_RUNNING}
     ${taking}
   ), claimed AS (
-    UPDATE deliveries d SET attempts = d.attempts + 1, due_at = now() + $3::float8 * interval '1 millisecond',
+    UPDATE deliveries d SET attempts = d.attempts + 1, due_at = now() + $3::float8 * ${stretch} * interval '1 millisecond',
       relayed_at = NULL, relays = 0
     FROM due WHERE d.message_id = due.message_id AND d.consumer = $1
     RETURNING d.message_id, d.attempts
@@ -170,14 +174,15 @@ function claim(condition: string, taking: string): string {
 
 const OLDEST = "ORDER BY d.due_at, d.message_id LIMIT $2 FOR UPDATE SKIP LOCKED";
 const CLAIM_FRESH = claim("d.attempts = 0 AND d.due_at <= now()", OLDEST);
-const CLAIM_RETRIED = claim("d.attempts > 0 AND d.attempts < $4 AND d.due_at <= now()", OLDEST);
+const LONGER_BY_CHANCE = "(1 + random() / 2)";
+const CLAIM_RETRIED = claim("d.attempts > 0 AND d.attempts < $4 AND d.due_at <= now()", OLDEST, LONGER_BY_CHANCE);
 
 // At a broker, or due, which is at a broker whose relay died before it could say so: never what somebody has in hand.
 const NAMED = "d.message_id = ANY($4) AND (d.relayed_at IS NOT NULL OR d.due_at <= now())";
 // In one order, so that two who were given the same ids do not wait for each other.
 const EACH = "ORDER BY d.message_id LIMIT $2 FOR UPDATE";
 const CLAIM_FRESH_OF = claim(`d.attempts = 0 AND ${NAMED}`, EACH);
-const CLAIM_RETRIED_OF = claim(`d.attempts > 0 AND d.attempts < $5 AND ${NAMED}`, EACH);
+const CLAIM_RETRIED_OF = claim(`d.attempts > 0 AND d.attempts < $5 AND ${NAMED}`, EACH, LONGER_BY_CHANCE);
 
 const LOCK_EXHAUSTED = `
   SELECT o.id, d.attempts AS attempt, o.topic, o.payload, o.correlation_id, o.traceparent, o.user_id, o.occurred_at

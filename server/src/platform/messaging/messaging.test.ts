@@ -202,6 +202,20 @@ test("while what a handler needs is away its messages wait, however often they a
 });
 
 type Handle = (trx: Trx, messages: Counted[]) => Promise<void>;
+test("what was tried before is leased for longer by chance: what died with one worker does not meet again in the next", async () => {
+  await using queue = await startQueue(["retrying"]);
+  await queue.publish(Array.from({ length: 20 }, (_, n) => n));
+  await claimFresh(queue.db, "retrying", 20, 0);
+  const leaseMs = 1_000_000;
+  for (let n = 0; n < 20; n += 1) await claimRetried(queue.db, { consumer: "retrying" }, leaseMs);
+  const left = sql<{ ms: number }>`SELECT (extract(epoch FROM due_at - now()) * 1000)::float8 AS ms FROM deliveries`;
+  const leases = (await left.execute(queue.db)).rows.map(({ ms }) => ms);
+  expect(leases).toHaveLength(20);
+  expect(Math.min(...leases)).toBeGreaterThan(leaseMs * 0.9);
+  expect(Math.max(...leases)).toBeLessThanOrEqual(leaseMs * 1.5);
+  expect(Math.max(...leases) - Math.min(...leases)).toBeGreaterThan(leaseMs * 0.1);
+});
+
 type OnDead = (trx: Trx, message: Message<unknown>) => Promise<void>;
 
 async function startQueue(consumers: string[]) {

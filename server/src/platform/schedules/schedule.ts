@@ -25,7 +25,7 @@ export type Turn = {
 
 /**
  * Declares work for certain times.
- * @throws TypeError when the pattern or the time zone is none
+ * @throws Error when the pattern or the time zone is none
  */
 export function defineSchedule(schedule: Schedule): Schedule {
   nextMoment(schedule, new Date());
@@ -35,7 +35,7 @@ export function defineSchedule(schedule: Schedule): Schedule {
 /**
  * The first moment of a pattern after another moment. Where a clock is put forward, what would fall into the gap comes
  * right after it; where it is put back, a fixed time comes once and a repeated one in both hours.
- * @throws TypeError when the pattern or the time zone is none, or when no moment follows
+ * @throws Error when the pattern or the time zone is none, or when no moment follows
  */
 export function nextMoment({ cron, timezone }: Pick<Schedule, "cron" | "timezone">, after: Date): Date {
   const next = new Cron(cron, { timezone }).nextRun(after);
