@@ -1,3 +1,4 @@
+import { setImmediate as aTurn } from "node:timers/promises";
 import { Connection, ConsumerStatus, type Publisher } from "rabbitmq-client";
 import { within } from "#src/platform/deadline.ts";
 import type { Log } from "#src/platform/telemetry/log.ts";
@@ -111,7 +112,8 @@ function publisherOn(
     await Promise.all(consumers.map(declareOnce));
     const before = consumers.map(returnsOf);
     await Promise.all(parcels.map((parcel) => publisher.send(envelopeOf(parcel), parcel)));
-    // A return comes before its confirmation, which by itself says nothing of a queue.
+    // RabbitMQ confirms what it returns, too, and says so before; the library tells of a return a turn later.
+    await aTurn();
     const lost = consumers.filter((consumer, index) => returnsOf(consumer) !== before[index]);
     if (lost.length > 0) throw new Error(`RabbitMQ had no queue for ${lost.join(", ")}`);
   };
