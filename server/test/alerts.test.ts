@@ -4,7 +4,7 @@ import path from "node:path";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import type { Db } from "#src/platform/database/database.ts";
-import { registerQueueGauges } from "#src/platform/messaging/metrics.ts";
+import { createMessagingMetrics, registerBrokerGauge, registerQueueGauges } from "#src/platform/messaging/metrics.ts";
 import { registerScheduleGauges } from "#src/platform/schedules/metrics.ts";
 
 const FOLDER = path.resolve(import.meta.dirname, "../../deploy/prometheus");
@@ -20,6 +20,8 @@ test.skipIf(!hasPromtool)(`the alert rules fire when they should and only then, 
 
 test("the alert rules ask for nothing that a worker does not tell", async () => {
   const registry = new Registry();
+  createMessagingMetrics(registry);
+  registerBrokerGauge(registry, async () => undefined);
   registerQueueGauges(registry, {} as Db);
   registerScheduleGauges(registry, {} as Db);
   const told = new Set(registry.getMetricsAsArray().map(({ name }) => name));
