@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Actor, call, type Placed, type Product, remember, type World } from "./calls.ts";
 import { serve } from "./clerks.ts";
 import { type Line, openRecorder } from "./history.ts";
-import { type Person, signUp, stock } from "./people.ts";
+import { type Person, signUp, signUpMany, stock } from "./people.ts";
 import { between, pick, type Random, seeded } from "./random.ts";
 import type { Shop } from "./shop-under-fire.ts";
 
@@ -46,13 +46,13 @@ type Act = (world: World, actor: Buyer) => Promise<void>;
  */
 export async function startLoad(shop: Shop, options: LoadOptions): Promise<Load> {
   const keeper = await signUp(shop, "staff");
-  const clerks = await Promise.all(Array.from({ length: CLERKS }, () => signUp(shop, "staff")));
+  const clerks = await signUpMany(shop, CLERKS, "staff");
   const products = await Promise.all(
     PRODUCTS.map(async ([amount, price_cents]) => {
       return { id: await stock(shop, keeper, { stock: amount, price_cents }), stock: amount, price_cents };
     }),
   );
-  const people = await Promise.all(Array.from({ length: options.clients ?? CLIENTS }, () => signUp(shop)));
+  const people = await signUpMany(shop, options.clients ?? CLIENTS, "customer");
   const recorder = openRecorder(options.file, "load");
   const { reservationMs } = options;
   const world: World = { shop, recorder, products, orders: [], paid: [], shipped: [], reservationMs };
