@@ -138,11 +138,12 @@ function countBy(names: string[]): Record<string, number> {
 
 async function killWorkers(shop: Shop, ending: AbortSignal): Promise<number> {
   const random: Random = seeded(SEEDS);
+  const ended = new Promise((resolve) => ending.addEventListener("abort", resolve));
   for (let kills = 0; kills < KILLS; kills += 1) {
     const slot = pick(random, shop.workers as [Slot, ...Slot[]]);
     await slot.ready();
     // It dies with a batch in its hands.
-    await slot.nextHit();
+    await Promise.race([slot.nextHit(), ended]);
     if (ending.aborted) return kills;
     const dead = slot.died();
     slot.signal("SIGKILL");
