@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { access, constants } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
 import type { Config } from "#src/config.ts";
 import { findIndices, indexNames } from "#src/modules/catalogue/search/elasticsearch-aliases.ts";
 import { migrationStatus } from "#src/platform/database/migrate.ts";
 import { createSmtpMailer } from "#src/platform/mail/smtp.ts";
+import type { Broker } from "#src/platform/messaging/broker.ts";
+import { openBroker } from "#src/platform/messaging/brokers/open-broker.ts";
 import { isMistake, mistake } from "#src/platform/mistake.ts";
 import { findRunningPostgres } from "#src/platform/postgres/embedded.ts";
 import { findPlace } from "#src/platform/postgres/place.ts";
@@ -21,6 +24,8 @@ import { requirePort } from "./ports.ts";
 
 const OLDEST_NODE = 24;
 const REDIS_WAIT_MS = 2_000;
+const BROKER_WAIT_MS = 3_000;
+const BROKER_LOOK_EVERY_MS = 100;
 const NAME_WIDTH = 20;
 
 /** A check says what it found; it throws what is wrong with the way out. */
@@ -67,6 +72,7 @@ function checksOf(config: Config): Check[] {
     { name: "signing keys", run: () => checkKeys(config) },
     { name: "mail", run: () => checkMail(config) },
     { name: "Redis", run: () => checkRedis(config) },
+    { name: "messaging", run: () => checkMessaging(config) },
     { name: "search", run: () => checkSearch(config) },
   ];
 }
@@ -168,6 +174,34 @@ async function checkRedis({ redisUrl: url }: Config): Promise<string> {
     throw mistake(`no Redis answers at ${withoutPassword(url)}: start it, or leave REDIS_URL and CACHE empty`, error);
   } finally {
     await redis.close();
+  }
+}
+
+async function checkMessaging(config: Config): Promise<string> {
+  const log = createLog({ logLevel: "silent", process: "doctor" });
+  const broker = await openBroker({ config, log, onReturned: () => undefined });
+  if (broker === undefined) return "PostgreSQL carries the messages";
+  try {
+    await answering(broker);
+    return `${config.messaging} answers`;
+  } catch (error) {
+    const wayOut = "orders are accepted and wait for it; start it, check its address, or use MESSAGING=postgres";
+    throw mistake(`${config.messaging} does not answer: ${wayOut}`, error);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** A connection that was just asked for is not there yet. */
+async function answering(broker: Broker): Promise<void> {
+  const deadline = performance.now() + BROKER_WAIT_MS;
+  for (;;) {
+    try {
+      return await within(broker.check(), BROKER_WAIT_MS);
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await rest(BROKER_LOOK_EVERY_MS);
+    }
   }
 }
 
