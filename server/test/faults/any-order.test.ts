@@ -8,7 +8,8 @@ import { drained, type Shop, startShop } from "./shop-under-fire.ts";
 import type { Slot } from "./slot.ts";
 import { readSnapshot } from "./snapshot.ts";
 
-const SEEDS = Number(process.env["SEEDS"] ?? 100);
+/** On demand: `make drill` asks for 1,000. */
+const SEEDS = Number(process.env["SEEDS"] ?? 0);
 const AT_ONCE = 10;
 const KILLS = 10;
 const WORKERS = 4;
@@ -22,8 +23,8 @@ beforeAll(async () => {
 }, TEST_MS);
 afterAll(async () => await cluster[Symbol.asyncDispose]());
 
-test(
-  `${SEEDS} seeds: orders end as they do in order when deliveries are shuffled, delayed and doubled, with ${WORKERS} workers and kills`,
+test.skipIf(SEEDS === 0)(
+  `${SEEDS} seeds (SEEDS=100 runs it): orders end as they do in order when deliveries are shuffled, delayed and doubled, with ${WORKERS} workers and kills`,
   { timeout: TEST_MS },
   async ({ annotate }) => {
     const stories = Array.from({ length: SEEDS }, (_, seed) => storyOf(seed));
@@ -110,8 +111,9 @@ async function tell(
 /** Waits until all of them are decided. @returns those that got their piece */
 async function decided(shop: Shop, ids: number[]): Promise<number[]> {
   const rows = await until(async () => {
-    const found = await query<{ id: number; status: string }>(shop.databaseUrl, STATUSES, [ids]);
-    return found.every(({ status }) => status !== "pending") && found;
+    const asked = query<{ id: number; status: string }>(shop.databaseUrl, STATUSES, [ids]);
+    const found = await asked.catch(() => undefined);
+    return found?.every(({ status }) => status !== "pending") === true && found;
   });
   return rows.filter(({ status }) => status === "reserved").map(({ id }) => id);
 }

@@ -10,8 +10,9 @@ import { type Role, type Slot, startSlot } from "./slot.ts";
 
 /** Short, so that what a killed worker held comes back within a test. */
 export const LEASE_MS = 1_000;
-/** What a broker has lost several times comes again after a patience that doubles. */
 const DRAINED_WITHIN_MS = 30_000;
+/** What waits at a broker is relayed again after a patience that doubles; when the broker forgets it, that is the wait. */
+const RELAYED_WITHIN_MS = 300_000;
 
 export type Shop = AsyncDisposable & {
   databaseUrl: string;
@@ -91,10 +92,14 @@ export async function startShop(cluster: Cluster, options: ShopOptions = {}): Pr
   return { ...shop, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** Resolves when no delivery is open any more. @throws Error after half a minute, with what is left */
+/** Resolves when no delivery is open any more. @throws Error after half a minute, with a broker five, with what is left */
 export async function drained(shop: Shop): Promise<void> {
   const open = () => shop.open().catch(() => undefined);
-  await until(async () => (await open())?.length === 0, open, DRAINED_WITHIN_MS);
+  await until(
+    async () => (await open())?.length === 0,
+    open,
+    shop.broker === undefined ? DRAINED_WITHIN_MS : RELAYED_WITHIN_MS,
+  );
 }
 
 const OPEN = `SELECT message_id::int, attempts, (extract(epoch FROM due_at - now()) * 1000)::int AS due_in_ms
