@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 const SHIFTS_MS = [-HOUR_MS, 0, HOUR_MS, 240 * HOUR_MS, -240 * HOUR_MS];
 const CLOCK = path.resolve(import.meta.dirname, "shifted-clock.ts");
 const SOME_MOMENTS = 4;
-const TEST_WITHIN_MS = 120_000;
+const TEST_WITHIN_MS = 240_000;
 type Ran = { schedule: string; moment: string; run: number };
 
 // D22, F10
@@ -30,17 +30,24 @@ test(
     await until(() => doomed.ended() === "SIGKILL");
     const left = await rowOf(database.url);
     expect(left).toMatchObject({ last_outcome: "running", runs: 1 });
-    const workers = await Promise.all(
-      SHIFTS_MS.map((ms) => start({ NODE_OPTIONS: `--import=${CLOCK}`, CLOCK_SHIFT_MS: String(ms) })),
-    );
-    await until(
-      () => ranIn(workers).length >= SOME_MOMENTS,
-      () => workers.map((worker) => worker.output()),
-    );
+    const workers: Service[] = [];
+    // One after the other, and one moment after the other: each has the whole patience of a busy machine.
+    for (const ms of SHIFTS_MS) {
+      workers.push(await start({ NODE_OPTIONS: `--import=${CLOCK}`, CLOCK_SHIFT_MS: String(ms) }));
+    }
+    const more = async (moments: number) => {
+      const before = ranIn(workers).length;
+      for (let n = 1; n <= moments; n += 1) {
+        await until(
+          () => ranIn(workers).length >= before + n,
+          () => workers.map((worker) => worker.output()),
+        );
+      }
+    };
+    await more(SOME_MOMENTS);
     const [victim] = workers;
     process.kill(victim?.pid ?? 0, "SIGKILL");
-    const before = ranIn(workers).length;
-    await until(() => ranIn(workers).length >= before + SOME_MOMENTS);
+    await more(SOME_MOMENTS);
     const ran = ranIn(workers).toSorted((a, b) => a.run - b.run);
     const moments = ran.map(({ moment }) => moment);
     expect(moments[0]).toBe(left.moment.toISOString());
