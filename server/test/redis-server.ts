@@ -70,7 +70,8 @@ async function startAnywhere(data: Data): Promise<{ port: number; server: ChildP
 type Data = { folder: string; keeps: boolean };
 
 function spawnServer({ folder, keeps }: Data, port: number): ChildProcess {
-  const data = ["--save", "", "--appendonly", keeps ? "yes" : "no", "--dir", folder];
+  // Synced each second, it may hold a write back for two while the disk is busy.
+  const data = ["--save", "", "--appendonly", keeps ? "yes" : "no", "--appendfsync", "always", "--dir", folder];
   const settings = ["--bind", "127.0.0.1", "--port", String(port), ...data];
   return spawn("redis-server", settings, { stdio: ["ignore", "pipe", "ignore"] });
 }

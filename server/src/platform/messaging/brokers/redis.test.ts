@@ -52,7 +52,7 @@ describe.skipIf(!hasRedis)(`Redis Streams${brings}`, () => {
     expect([...got].toSorted()).toEqual(sent.toSorted());
   });
 
-  test("with an append-only file, what was confirmed outlives a kill of Redis", async () => {
+  test("with an append-only file that is synced each time, what was confirmed outlives a kill of Redis", async () => {
     await using stack = new AsyncDisposableStack();
     const server = stack.use(await startServer({ keeps: true }));
     const broker = await opened(stack, server);
