@@ -19,6 +19,12 @@ const CONSUMER = "orders.reserve";
 
 /** What the relay and the consumers rely on, whatever the engine. */
 export function describeBroker(name: string, startServer: () => Promise<BrokerServer>): void {
+  testCarrying(name, startServer);
+  testEnds(name, startServer);
+  testOutages(name, startServer);
+}
+
+function testCarrying(name: string, startServer: () => Promise<BrokerServer>): void {
   test(`${name}: each consumer gets its own parcels as they were sent, in bounded batches, one call at a time`, async () => {
     await using stack = new AsyncDisposableStack();
     const server = stack.use(await startServer());
@@ -64,7 +70,9 @@ export function describeBroker(name: string, startServer: () => Promise<BrokerSe
     await until(() => again.length > 0 && performance.now() - startedAt > 2 * server.leaseMs);
     expect(new Set(again)).toEqual(new Set([refused]));
   });
+}
 
+function testEnds(name: string, startServer: () => Promise<BrokerServer>): void {
   test(`${name}: a reader that never comes back keeps nothing from the others`, async () => {
     await using stack = new AsyncDisposableStack();
     const server = stack.use(await startServer());
@@ -86,7 +94,9 @@ export function describeBroker(name: string, startServer: () => Promise<BrokerSe
     await until(() => got.size === sent.length);
     expect([...got].toSorted()).toEqual(ids(sent).toSorted());
   });
+}
 
+function testOutages(name: string, startServer: () => Promise<BrokerServer>): void {
   test(`${name}: a broker that is killed refuses, and serves the same connections when it is back`, async () => {
     await using stack = new AsyncDisposableStack();
     const server = stack.use(await startServer());

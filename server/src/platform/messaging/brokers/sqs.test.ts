@@ -25,30 +25,35 @@ const START_TIMEOUT_MS = 150_000;
 
 const brings = ELASTICMQ_HOME === undefined ? ` (${wanting("elasticmq")})` : "";
 
+let elasticMq: Awaited<ReturnType<typeof startElasticMq>>;
+
 describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
-  let elasticMq: Awaited<ReturnType<typeof startElasticMq>>;
   beforeAll(async () => {
     elasticMq = await startElasticMq(ELASTICMQ_HOME ?? "");
   }, START_TIMEOUT_MS);
   afterAll(() => elasticMq?.[Symbol.asyncDispose]());
 
-  // One server for all tests, with names of its own for each.
-  async function startServer(endpoint = elasticMq.url): Promise<BrokerServer & { prefix: string }> {
-    const prefix = `test-${randomUUID()}`;
-    const log = createLog({ logLevel: "silent", process: "test" });
-    const options = { endpoint, region: "eu-central-1", queuePrefix: prefix, log, leaseMs: LEASE_MS };
-    return {
-      prefix,
-      leaseMs: LEASE_MS,
-      open: () => openSqsBroker(options),
-      kill: () => elasticMq.signal("SIGKILL"),
-      start: () => elasticMq.start(),
-      async [Symbol.asyncDispose]() {},
-    };
-  }
-
   describeBroker("SQS", () => startServer());
+  testQueues();
+  testBadDays();
+});
 
+// One server for all tests, with names of its own for each.
+async function startServer(endpoint = elasticMq.url): Promise<BrokerServer & { prefix: string }> {
+  const prefix = `test-${randomUUID()}`;
+  const log = createLog({ logLevel: "silent", process: "test" });
+  const options = { endpoint, region: "eu-central-1", queuePrefix: prefix, log, leaseMs: LEASE_MS };
+  return {
+    prefix,
+    leaseMs: LEASE_MS,
+    open: () => openSqsBroker(options),
+    kill: () => elasticMq.signal("SIGKILL"),
+    start: () => elasticMq.start(),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function testQueues(): void {
   test("a queue hides for a lease what it has handed out, and has a dead-letter queue behind it", async () => {
     await using stack = new AsyncDisposableStack();
     const server = stack.use(await startServer());
@@ -91,7 +96,9 @@ describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
     await until(async () => (await countOf(client, server.prefix)) === 0);
     expect((await client.send(new ReceiveMessageCommand({ QueueUrl }))).Messages ?? []).toEqual([]);
   });
+}
 
+function testBadDays(): void {
   test("batches taken in part, receipts that have expired, and parcels that come again in any order lose nothing", async () => {
     await using stack = new AsyncDisposableStack();
     const mischief = stack.use(await startMischief(elasticMq.url));
@@ -135,13 +142,13 @@ describe.skipIf(ELASTICMQ_HOME === undefined)(`SQS${brings}`, () => {
     expect(Math.min(...Object.values(mischief.counts))).toBeGreaterThan(0);
     figure(`SQS on a bad day: ${ORDERS + 5} orders, ${JSON.stringify(mischief.counts)}`);
   });
+}
 
-  function connect(stack: AsyncDisposableStack): SQSClient {
-    const credentials = { accessKeyId: "local", secretAccessKey: "local" };
-    const client = new SQSClient({ endpoint: elasticMq.url, region: "eu-central-1", credentials });
-    return stack.adopt(client, (one) => one.destroy());
-  }
-});
+function connect(stack: AsyncDisposableStack): SQSClient {
+  const credentials = { accessKeyId: "local", secretAccessKey: "local" };
+  const client = new SQSClient({ endpoint: elasticMq.url, region: "eu-central-1", credentials });
+  return stack.adopt(client, (one) => one.destroy());
+}
 
 type Redrive = { deadLetterTargetArn: string; maxReceiveCount: string | number };
 
