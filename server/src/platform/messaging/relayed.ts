@@ -4,8 +4,8 @@ import type { Parcel } from "./broker.ts";
 import { QUEUE_PATIENCE } from "./deliveries.ts";
 import type { Subscription } from "./event.ts";
 
-/** However often a broker has been told: an hour later it is told again. */
-const MAX_PATIENCE_MS = 3_600_000;
+/** Patience grows to sixteen times its measure: a long backlog is not copied each minute, and what a broker forgets is not gone for long. */
+const MAX_DOUBLINGS = 4;
 
 /**
  * Locks deliveries that are due, of consumers that are not paused, and says what a broker needs to know of them.
@@ -21,7 +21,7 @@ export async function lockDue(trx: Trx, subscriptions: Subscription[], limit: nu
 /** Notes that a broker has these deliveries, and when it is to be told again: later each time. */
 export async function markRelayed(trx: Trx, parcels: Parcel[], patienceMs: number): Promise<void> {
   const ids = parcels.map(({ message_id }) => message_id);
-  const values = [ids, parcels.map(({ consumer }) => consumer), patienceMs, MAX_PATIENCE_MS];
+  const values = [ids, parcels.map(({ consumer }) => consumer), patienceMs, MAX_DOUBLINGS];
   await named(trx, "deliveries_mark_relayed", MARK_RELAYED, values);
 }
 
@@ -57,7 +57,7 @@ const LOCK_DUE = `
 // By the clock and not by the transaction's beginning: the broker's answer lies between them.
 const MARK_RELAYED = `
   UPDATE deliveries d SET relayed_at = clock_timestamp(), relays = d.relays + 1,
-    due_at = clock_timestamp() + least($4::float8, $3::float8 * power(2, least(d.relays, 30))) * interval '1 millisecond'
+    due_at = clock_timestamp() + $3::float8 * power(2, least(d.relays, $4::int)) * interval '1 millisecond'
   FROM unnest($1::bigint[], $2::text[]) AS r (message_id, consumer)
   WHERE d.message_id = r.message_id AND d.consumer = r.consumer AND d.message_id = ANY($1)`;
 
