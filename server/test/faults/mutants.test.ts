@@ -3,9 +3,10 @@ import { type Cluster, startCluster } from "./cluster.ts";
 import { describeMatrix, type MutantRun } from "./matrix.ts";
 import { expose, MUTANTS } from "./mutants.ts";
 
-// All ten take a minute and a half: `MUTANTS=all` in .ci/run and in the drill.
+// All of them take minutes: `MUTANTS=all` in .ci/run and in the drill.
 const FEW = ["oversell", "stuck_pending"] as const;
-const CAUGHT_WITHIN_MS = 60_000;
+/** A hang must end; how long each took is printed with its line. */
+const TEST_WITHIN_MS = 180_000;
 const ALL = process.env["MUTANTS"] === "all";
 const chosen = ALL ? (Object.keys(MUTANTS) as (keyof typeof MUTANTS)[]) : FEW;
 
@@ -22,7 +23,7 @@ afterAll(async () => {
   console.log(describeMatrix(runs));
 });
 
-test.for([...chosen])("a named check catches the mutant %s", { timeout: CAUGHT_WITHIN_MS }, async (mutant) => {
+test.for([...chosen])("a named check catches the mutant %s", { timeout: TEST_WITHIN_MS }, async (mutant) => {
   const run = await expose(cluster, mutant, MUTANTS[mutant]);
   runs.push(run);
   expect(run.findings.map((finding) => finding.check)).toContain(MUTANTS[mutant].by);
@@ -37,5 +38,5 @@ test(
     runs.push(run);
     expect([run.findings, run.others]).toEqual([[], []]);
   },
-  CAUGHT_WITHIN_MS,
+  TEST_WITHIN_MS,
 );
