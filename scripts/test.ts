@@ -42,11 +42,11 @@ const VERSIONS = [
 const MIGRATIONS = ["test/migrations.test.ts", "test/tables.test.ts"];
 
 const SUITES: Record<string, Suite> = {
-  // Tests mostly wait, so two files at a time; where many processes are killed, one file has both cores for itself.
+  // Tests mostly wait, so several files at a time; where many processes are killed, one file has both cores for itself.
   server: {
     command: (file) => {
       const others = [...FAULTS, ...OUTAGES.map((folder) => `${folder}**`)];
-      return vitest(file, ["--maxWorkers=2", ...others.map((one) => `--exclude=${one}`)]);
+      return vitest(file, ["--maxWorkers=3", ...others.map((one) => `--exclude=${one}`)]);
     },
     read: readVitest,
   },
@@ -61,7 +61,7 @@ const SUITES: Record<string, Suite> = {
   },
   // What speaks to PostgreSQL in its own tongue, once more on a server of another version: DATABASE_URL names it.
   // With NEXT_SCHEMA=true on the tables of the release after this one, too.
-  versions: { command: (file) => vitest(file, ["--maxWorkers=2", ...VERSIONS]), read: readVitest },
+  versions: { command: (file) => vitest(file, ["--maxWorkers=3", ...VERSIONS]), read: readVitest },
   migrations: { command: (file) => vitest(file, ["--maxWorkers=2", ...MIGRATIONS]), read: readVitest },
   schemathesis: {
     command: (file) => [path.join(ROOT, "scripts/schemathesis.ts"), "--json", file],
