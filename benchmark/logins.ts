@@ -1,9 +1,9 @@
 // What a wave of logins costs everybody else: GET /api/v1/items at a steady rate, in turns alone and while many people
 // log in at once. Both are measured in one run, in turns, so that a busy machine hits both alike: the ratio counts.
 //   scripts/node benchmark/logins.ts [--target http://127.0.0.1:8000] [--logins 300] [--rounds 5] [--rate 100]
-import { Agent, request } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { type Answer, openClient } from "./client.ts";
 
 const { values } = parseArgs({
   options: {
@@ -16,17 +16,14 @@ const { values } = parseArgs({
 const logins = Math.min(Number(values.logins), 1_000);
 const rounds = Math.min(Number(values.rounds), 10);
 const rate = Math.min(Number(values.rate), 1_000);
-const target = new URL(values.target);
-if (!["127.0.0.1", "localhost", "[::1]"].includes(target.hostname)) throw new Error("only a server on this machine");
 
 const PASSWORD = "correct horse battery";
 const NEWCOMERS_AT_ONCE = 8;
 const LEAST_PHASE_MS = 1_000;
 const REST_MS = 300;
 
-type Answer = { status: number; millis: number };
-const readers = new Agent({ keepAlive: true });
-const people = new Agent({ keepAlive: true, maxSockets: logins });
+const readers = openClient(values.target, Number.POSITIVE_INFINITY);
+const people = openClient(values.target, logins);
 
 const emails = Array.from({ length: logins }, (_, index) => `wave-${process.pid}-${index}@example.org`);
 for (let from = 0; from < logins; from += NEWCOMERS_AT_ONCE)
@@ -51,16 +48,16 @@ for (let round = 0; round < rounds; round += 1) {
   alone.push(...(await read(Math.max(LEAST_PHASE_MS, tookMs))));
 }
 report();
-readers.destroy();
-people.destroy();
+readers.close();
+people.close();
 
 /** Asks at a steady rate, whether the last answer has come or not: waiting for it would hide how slow it was. */
 async function read(until: number | Promise<unknown>): Promise<number[]> {
   let isOver = false;
   void Promise.resolve(typeof until === "number" ? setTimeout(until) : until).then(() => (isOver = true));
-  const asked: Promise<Answer>[] = [];
+  const asked: Promise<{ status: number; millis: number }>[] = [];
   for (let next = performance.now(); !isOver; next += 1_000 / rate) {
-    asked.push(send("GET", "/api/v1/items?limit=20", readers));
+    asked.push(readOne());
     await setTimeout(Math.max(0, next + 1_000 / rate - performance.now()));
   }
   const answers = await Promise.all(asked);
@@ -70,31 +67,20 @@ async function read(until: number | Promise<unknown>): Promise<number[]> {
   return answers.map(({ millis }) => millis);
 }
 
+async function readOne(): Promise<{ status: number; millis: number }> {
+  const startedAt = performance.now();
+  const { status } = await readers.send("GET", "/api/v1/items?limit=20");
+  return { status, millis: performance.now() - startedAt };
+}
+
 async function register(email: string): Promise<void> {
-  const { status } = await send("POST", "/api/v1/users/register", people, {
-    email,
-    password: PASSWORD,
-    full_name: "W",
-  });
+  const body = { email, password: PASSWORD, full_name: "W" };
+  const { status } = await people.send("POST", "/api/v1/users/register", { body });
   if (status !== 201) throw new Error(`registering was answered ${status}`);
 }
 
 async function logIn(email: string): Promise<Answer> {
-  return await send("POST", "/api/v1/users/login", people, { email, password: PASSWORD });
-}
-
-function send(method: string, path: string, agent: Agent, body?: unknown): Promise<Answer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const startedAt = performance.now();
-  const payload = body === undefined ? undefined : JSON.stringify(body);
-  const headers = payload === undefined ? {} : { "content-type": "application/json" };
-  const sent = request(new URL(path, target), { method, agent, headers }, (response) => {
-    const { statusCode: status = 0 } = response;
-    response.resume().once("end", () => resolve({ status, millis: performance.now() - startedAt }));
-  });
-  sent.once("error", reject);
-  sent.end(payload);
-  return promise;
+  return await people.send("POST", "/api/v1/users/login", { body: { email, password: PASSWORD } });
 }
 
 function report(): void {
