@@ -18,8 +18,8 @@ test(
     await using postgres = await startPostgres();
     await using api = await startService("api", { databaseUrl: postgres.url, env: { DATABASE_POOL: "10" } });
     await addProduct(await signUp(api.url, postgres.url, "staff"), 1);
-    // A list takes a connection for itself; single products share their statements.
-    const read = () => call(`${api.url}/api/v2/products`, "GET");
+    // Each its own page: whoever asks for the same one shares its statement.
+    const read = (_: unknown, nth: number) => call(`${api.url}/api/v2/products?skip=${nth}`, "GET");
 
     await withClient(postgres.url, async (holder) => {
       await holder.query("BEGIN");
