@@ -36,6 +36,8 @@ export type OrdealOptions = {
   faults?: Partial<Record<Role, string>>;
   /** how long the load runs at least */
   loadMs?: number;
+  /** how long reservations may take to end when the load is over; 30 s when absent */
+  endWithinMs?: number;
   shop?: ShopOptions;
   signal?: AbortSignal;
   onStrike?: (toll: Toll) => void;
@@ -72,7 +74,7 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
     await Promise.all(slots.map((slot) => slot.arm("")));
     await shop.ready();
     await load.stop();
-    const others = [...(await settle(shop)), ...(await verify(shop))];
+    const others = [...(await settle(shop, options.endWithinMs)), ...(await verify(shop))];
     const history = readHistory(file);
     const snapshot = await readSnapshot(shop.databaseUrl);
     const findings = judge(history, snapshot, {
@@ -93,20 +95,20 @@ export async function undergo(cluster: Cluster, options: OrdealOptions): Promise
 }
 
 /** What is open must end by itself; a process that ended without being killed is a finding, too. */
-async function settle(shop: Shop): Promise<string[]> {
+async function settle(shop: Shop, endWithinMs?: number): Promise<string[]> {
   const broken = [...shop.apis, ...shop.workers].flatMap(({ crashes, tail }) => {
     return crashes.length === 0 ? [] : [...crashes, ...tail];
   });
-  await expired(shop).catch((error: unknown) => broken.push(`reservations do not end: ${String(error)}`));
+  await expired(shop, endWithinMs).catch((error: unknown) => broken.push(`reservations do not end: ${String(error)}`));
   await drained(shop).catch((error: unknown) => broken.push(`deliveries do not end: ${String(error)}`));
   return broken;
 }
 
 /** Resolves when no order is undecided or unpaid any more: each is decided, and then its time is over. */
-async function expired(shop: Shop): Promise<void> {
+async function expired(shop: Shop, withinMs: number = EXPIRED_WITHIN_MS): Promise<void> {
   const text = "SELECT status, count(*)::int FROM orders WHERE status IN ('pending', 'reserved') GROUP BY status";
   const open = () => query(shop.databaseUrl, text).catch(() => undefined);
-  await until(async () => (await open())?.length === 0, open, EXPIRED_WITHIN_MS);
+  await until(async () => (await open())?.length === 0, open, withinMs);
 }
 
 async function readJourneys(shop: Shop, [reader]: Person[], snapshot: Snapshot): Promise<Journey[]> {
