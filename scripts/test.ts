@@ -52,7 +52,7 @@ const SUITES: Record<string, Suite> = {
   },
   faults: { command: (file) => vitest(file, ["--maxWorkers=1", ...FAULTS]), read: readVitest },
   outages: {
-    command: (file) => vitest(file, ["--maxWorkers=2", ...OUTAGES, ...FAULTS.map((one) => `--exclude=${one}`)]),
+    command: (file) => vitest(file, ["--maxWorkers=3", ...OUTAGES, ...FAULTS.map((one) => `--exclude=${one}`)]),
     read: readVitest,
   },
   assay: {
@@ -61,7 +61,10 @@ const SUITES: Record<string, Suite> = {
   },
   // What speaks to PostgreSQL in its own tongue, once more on a server of another version: DATABASE_URL names it.
   // With NEXT_SCHEMA=true on the tables of the release after this one, too.
-  versions: { command: (file) => vitest(file, ["--maxWorkers=3", ...VERSIONS]), read: readVitest },
+  versions: {
+    command: (file) => vitest(file, ["--maxWorkers=3", "--exclude=**/brokers/**", ...VERSIONS]),
+    read: readVitest,
+  },
   migrations: { command: (file) => vitest(file, ["--maxWorkers=2", ...MIGRATIONS]), read: readVitest },
   schemathesis: {
     command: (file) => [path.join(ROOT, "scripts/schemathesis.ts"), "--json", file],
