@@ -3,6 +3,8 @@ import { CHECK_NAMES, type CheckName, type Finding } from "./judge.ts";
 /** What a run with a planted defect led to; `others` are findings from elsewhere, as those of `verify`. */
 export type MutantRun = { mutant: string; seconds: number; findings: Finding[]; others?: string[] };
 
+/** Stands in the place of a mutant for the shop without one. */
+export const SOUND = "(none)";
 const TICK = "x";
 const MISSED = "NOT CAUGHT";
 
@@ -34,5 +36,6 @@ function isCaughtBy(run: MutantRun, column: string): boolean {
 function verdictOn(run: MutantRun): string {
   const by = run.findings[0]?.check ?? (isCaught(run) ? "verify" : undefined);
   const seconds = `${run.seconds.toFixed(1)} s`;
-  return by === undefined ? `${MISSED} in ${seconds}` : `caught by ${by} in ${seconds}`;
+  if (by !== undefined) return `caught by ${by} in ${seconds}`;
+  return `${run.mutant === SOUND ? "nothing found" : MISSED} in ${seconds}`;
 }

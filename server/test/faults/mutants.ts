@@ -1,7 +1,7 @@
 import type { Mutant } from "#src/config.ts";
 import type { Cluster } from "./cluster.ts";
 import type { CheckName } from "./judge.ts";
-import type { MutantRun } from "./matrix.ts";
+import { type MutantRun, SOUND } from "./matrix.ts";
 import { undergo } from "./ordeal.ts";
 import type { Role } from "./slot.ts";
 import type { Strike } from "./strikes.ts";
@@ -55,5 +55,5 @@ export async function expose(cluster: Cluster, mutant: Mutant | undefined, expos
     ...strain,
     shop: { env },
   });
-  return { mutant: mutant ?? "(none)", ...ordeal };
+  return { mutant: mutant ?? SOUND, ...ordeal };
 }
