@@ -118,7 +118,10 @@ function looksInto(pool: Pool) {
       pool.query(`UPDATE deliveries d SET due_at = now() WHERE dead_at IS NULL AND handled_at IS NULL
         AND relayed_at IS NULL AND attempts > 0
         AND attempts = (SELECT count(*) FROM delivery_failures f WHERE f.message_id = d.message_id)`),
-    drained: () => until(async () => (await count("deliveries", "handled_at IS NULL AND dead_at IS NULL")) === 0),
+    drained: (withinMs?: number) => {
+      const open = () => count("deliveries", "handled_at IS NULL AND dead_at IS NULL");
+      return until(async () => (await open()) === 0, open, withinMs);
+    },
   };
 }
 

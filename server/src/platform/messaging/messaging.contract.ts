@@ -11,7 +11,9 @@ const SHORT_PATIENCE_MS = 1_000;
 /** What a broker is said to have. */
 const IS_MARKED = "relayed_at IS NOT NULL AND handled_at IS NULL";
 /** A server that is started again on a busy machine takes its time. */
-const RESTART_LIMIT_MS = 120_000;
+const RESTART_LIMIT_MS = 150_000;
+/** RabbitMQ has been seen to answer long before a quorum queue of one did; nothing may be lost however long it takes. */
+const RECOVERED_WITHIN_MS = 90_000;
 
 /** What every engine promises: see `docs/messaging.md`. */
 export function testEngine(engine: EngineUnderTest): void {
@@ -181,7 +183,7 @@ function testOutage(engine: EngineUnderTest, server: NonNullable<EngineUnderTest
       await shop.publish([6, 7, 8]);
       await server.start();
       const backAt = performance.now();
-      await shop.drained();
+      await shop.drained(RECOVERED_WITHIN_MS);
       figure(`${engine.name}: back until drained: ${Math.round(performance.now() - backAt)} ms`);
       expect(await shop.effects()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
     },

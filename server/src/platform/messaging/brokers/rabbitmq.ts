@@ -8,6 +8,7 @@ import { readParcel } from "./parcel.ts";
 /** Shorter than a relay waits for a confirmation: it holds rows meanwhile. */
 const ACQUIRE_TIMEOUT_MS = 1_500;
 const CONNECT_TIMEOUT_MS = 2_000;
+const DECLARE_LIMIT_MS = 4_000;
 const MIN_RECONNECT_PAUSE_MS = 250;
 const MAX_RECONNECT_PAUSE_MS = 2_000;
 /** Silence after which the other end is asked whether it is there; twice as long, and it is given up. */
@@ -100,7 +101,8 @@ function publisherOn(
   const declareOnce = (consumer: string): Promise<void> => {
     const known = declared.get(consumer);
     if (known !== undefined) return known;
-    const declaring = declare(connection, consumer).catch((error: unknown) => {
+    // One that is never answered must not stand for all that come after it.
+    const declaring = within(declare(connection, consumer), DECLARE_LIMIT_MS).catch((error: unknown) => {
       declared.delete(consumer);
       throw error;
     });
