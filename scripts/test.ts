@@ -52,7 +52,7 @@ const SUITES: Record<string, Suite> = {
   },
   faults: { command: (file) => vitest(file, ["--maxWorkers=1", ...FAULTS]), read: readVitest },
   outages: {
-    command: (file) => vitest(file, ["--maxWorkers=3", ...OUTAGES, ...FAULTS.map((one) => `--exclude=${one}`)]),
+    command: (file) => vitest(file, ["--maxWorkers=2", ...OUTAGES, ...FAULTS.map((one) => `--exclude=${one}`)]),
     read: readVitest,
   },
   assay: {
