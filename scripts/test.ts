@@ -21,7 +21,13 @@ type Suite = {
 };
 
 /** Where processes are started, besieged and killed: what every change is held to ... */
-const FAULTS = ["test/up.test.ts", "test/siege.test.ts", "test/faults/kills.test.ts", "test/faults/crashes.test.ts"];
+const FAULTS = [
+  "test/up.test.ts",
+  "test/siege.test.ts",
+  "test/faults/kills.test.ts",
+  "test/faults/crashes.test.ts",
+  "test/faults/search.test.ts",
+];
 /** ... and what takes minutes more, in CI: planted defects, a frozen or full database, migrations under load. */
 const OUTAGES = ["test/faults/", "src/platform/postgres/"];
 /** Where SQL stands that an older PostgreSQL may read otherwise. */
@@ -38,6 +44,8 @@ const VERSIONS = [
   "test/canaries.test.ts",
   "test/verify.test.ts",
 ];
+/** What these say to PostgreSQL they say once more on PostgreSQL alone. */
+const BROKERS = ["**/brokers/**", "**/engines.test.ts"];
 /** What makes the tables itself, and compares them with today's. */
 const MIGRATIONS = ["test/migrations.test.ts", "test/tables.test.ts"];
 
@@ -62,7 +70,7 @@ const SUITES: Record<string, Suite> = {
   // What speaks to PostgreSQL in its own tongue, once more on a server of another version: DATABASE_URL names it.
   // With NEXT_SCHEMA=true on the tables of the release after this one, too.
   versions: {
-    command: (file) => vitest(file, ["--maxWorkers=3", "--exclude=**/brokers/**", ...VERSIONS]),
+    command: (file) => vitest(file, ["--maxWorkers=3", ...BROKERS.map((one) => `--exclude=${one}`), ...VERSIONS]),
     read: readVitest,
   },
   migrations: { command: (file) => vitest(file, ["--maxWorkers=2", ...MIGRATIONS]), read: readVitest },

@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 // A test waits for real processes and databases on machines that are busy with other things; a hang must still end.
 const TEST_TIMEOUT_MS = 30_000;
 /** What takes a minute or more: begun first, the other files fill the time beside it. */
-const LONG = ["faults/mutants", "faults/search", "messaging/engines", "search/rebuild"];
+const LONG = ["faults/mutants", "messaging/engines", "search/rebuild"];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
