@@ -18,7 +18,7 @@ export function describeEvents(events: DeclaredEvent[], consumers: Consumer[]): 
       title: "Shopfloor events",
       version: "1.0.0",
       description:
-        "What happens in the shop, told by messages: at least once and in no particular order, each consumer on its own. Every message is a CloudEvent 1.0 and carries ids; what is true now is read from where it is kept.",
+        "What happens in the shop, told by messages: at least once and in no particular order, each consumer on its own. Each is described as a CloudEvent 1.0 and carries ids; what is true now is read from where it is kept. The messages are rows of the database: a broker between the workers carries pointers at them and no payload.",
     },
     defaultContentType: CLOUD_EVENTS_JSON,
     channels: byTopic(sorted, ({ topic }) => ({
